@@ -1,0 +1,92 @@
+//! The guest's RAM: one memfd, mapped once, with holes where the address map has none.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use data_model::Span;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use thiserror::Error;
+use vm_memory::{FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion, MmapRegion};
+
+/// The type every user of guest memory takes.
+pub type GuestMem = GuestMemoryMmap<()>;
+
+/// Why guest memory could not be made.
+#[derive(Debug, Error)]
+pub enum GuestRamError {
+    /// The host gave no memory file of this size.
+    #[error("cannot make a memory file of {size} bytes for guest RAM: {source}")]
+    Memfd {
+        /// Bytes asked for.
+        size: u64,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A region could not be mapped.
+    #[error("cannot map guest RAM {span}: {reason}")]
+    Map {
+        /// Guest-physical range.
+        span: Span,
+        /// What vm-memory said.
+        reason: String,
+    },
+}
+
+/// Guest RAM and the file behind it.
+#[derive(Clone, Debug)]
+pub struct GuestRam {
+    /// For reading and writing by guest-physical address.
+    pub mem: Arc<GuestMem>,
+    /// The memory file; region `n` starts where region `n - 1` ended.
+    pub file: Arc<File>,
+}
+
+impl GuestRam {
+    /// Makes RAM at these guest-physical ranges: sorted, disjoint, page-aligned.
+    pub fn new(layout: &[Span]) -> Result<GuestRam, GuestRamError> {
+        let size = layout.iter().fold(0u64, |sum, span| sum.saturating_add(span.len().unwrap_or(u64::MAX)));
+        let file = memfd(size).map_err(|source| GuestRamError::Memfd { size, source })?;
+        let file = Arc::new(file);
+        let mut offset = 0;
+        let mut regions = Vec::with_capacity(layout.len());
+        for span in layout {
+            let failed = |reason: String| GuestRamError::Map { span: *span, reason };
+            let len = span.len().unwrap_or(u64::MAX);
+            let place = FileOffset::from_arc(file.clone(), offset);
+            let map = MmapRegion::from_file(place, len as usize).map_err(|e| failed(e.to_string()))?;
+            let region = vm_memory::GuestRegionMmap::new(map, GuestAddress(span.start()));
+            regions.push(region.ok_or_else(|| failed("leaves the address space".into()))?);
+            offset += len;
+        }
+        let mem = GuestMem::from_regions(regions).map_err(|e| GuestRamError::Map {
+            span: layout.first().copied().unwrap_or(Span::ALL),
+            reason: e.to_string(),
+        })?;
+        Ok(GuestRam { mem: Arc::new(mem), file })
+    }
+
+    /// Guest-physical range and host virtual address of each region.
+    pub fn regions(&self) -> Vec<(Span, u64)> {
+        self.mem
+            .iter()
+            .filter_map(|region| {
+                let span = Span::from_len(region.start_addr().0, region.len())?;
+                Some((span, region.as_ptr() as u64))
+            })
+            .collect()
+    }
+
+    /// Bytes of RAM.
+    pub fn size(&self) -> u64 {
+        self.mem.iter().fold(0, |sum, region| sum + region.len())
+    }
+}
+
+fn memfd(size: u64) -> io::Result<File> {
+    let fd = memfd_create("guest-ram", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let file = File::from(fd);
+    file.set_len(size)?;
+    fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+    Ok(file)
+}

@@ -1,0 +1,18 @@
+//! What every process of the machine needs from the host: descriptors, events, polling, guest memory, fault points.
+// UNSAFETY: maps memory and takes descriptors over; each block says why it is sound.
+#![allow(unsafe_code)]
+
+mod faults;
+mod guest_memory;
+mod mapped;
+mod memlock;
+mod poller;
+mod pretty;
+
+pub use faults::{CallId, FaultPlan, fault_point};
+pub use guest_memory::{GuestMem, GuestRam, GuestRamError};
+pub use mapped::MappedRegion;
+pub use memlock::{MemlockError, Memlock, memlock_limit, raise_memlock};
+pub use poller::{Poller, Ready};
+pub use pretty::bytes;
+pub use vmm_sys_util::eventfd::EventFd;

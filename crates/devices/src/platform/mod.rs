@@ -1,0 +1,1 @@
+//! Devices of the board: serial port, power and reset, i8042.
