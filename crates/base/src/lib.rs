@@ -4,6 +4,7 @@
 
 mod faults;
 mod guest_memory;
+mod host_memory;
 mod mapped;
 mod memlock;
 mod poller;
@@ -11,6 +12,7 @@ mod pretty;
 
 pub use faults::{CallId, FaultPlan, fault_point};
 pub use guest_memory::{GuestMem, GuestRam, GuestRamError};
+pub use host_memory::{HostMemory, HostSlice};
 pub use mapped::MappedRegion;
 pub use memlock::{MemlockError, Memlock, memlock_limit, raise_memlock};
 pub use poller::{Poller, Ready};

@@ -1,0 +1,202 @@
+//! Endpoints, domains and legs, and the requests that change them.
+//!
+//! Invariants, true after each call, whatever failed in it:
+//! - a domain lives exactly as long as an endpoint is in it, and its mappings with it;
+//! - the endpoints of one leg (one host group) that are in a domain are all in the same one;
+//! - a leg holds its domain's table, or guest RAM one to one (bypass), or nothing; a quarantined leg holds nothing;
+//! - a mapping lies inside the input range, on granules, and touches no reserved region of its domain's endpoints.
+
+mod attach;
+mod legs;
+mod map;
+mod report;
+mod translate;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use data_model::Span;
+
+pub use report::{DomainReport, EndpointReport, IommuReport, LegReport};
+
+use crate::limits::{MAX_DOMAINS, MAX_MAPPINGS};
+use crate::table::MIN_GRANULE;
+use crate::{DomainId, EndpointId, Leg, PhysMap, Table};
+use legs::{Content, LegSlot};
+
+/// What all domains have in common; fixed for the life of the machine.
+#[derive(Clone, Debug)]
+pub struct IommuConfig {
+    /// Alignment of every mapping in bytes, a power of two, at least 1024.
+    pub granule: u64,
+    /// Addresses that endpoints can put on the bus.
+    pub input: Span,
+    /// Whether endpoints in no domain reach guest RAM untranslated, until somebody says otherwise.
+    pub bypass_at_boot: bool,
+    /// Domains at most.
+    pub max_domains: usize,
+    /// Mappings in one domain at most.
+    pub max_mappings: usize,
+    /// Host doorbell windows in which a mapping of the guest's own doorbell is accepted, in software only: where the
+    /// guest has to map its doorbell, Linux puts it exactly there.
+    pub doorbell_windows: Vec<Span>,
+}
+
+impl IommuConfig {
+    /// A configuration with the house's caps and no doorbell windows.
+    pub fn new(granule: u64, input: Span, bypass_at_boot: bool) -> IommuConfig {
+        IommuConfig {
+            granule: granule.max(MIN_GRANULE),
+            input,
+            bypass_at_boot,
+            max_domains: MAX_DOMAINS,
+            max_mappings: MAX_MAPPINGS,
+            doorbell_windows: Vec::new(),
+        }
+    }
+}
+
+/// An endpoint that the IOMMU translates for.
+#[derive(Clone, Debug)]
+pub struct EndpointSpec {
+    /// Its number.
+    pub id: EndpointId,
+    /// Index of the leg behind it; `None` for an emulated device, which asks [`Iommu::translate`].
+    pub leg: Option<usize>,
+    /// Regions that no mapping of its domain may touch.
+    pub reserved: Vec<Span>,
+}
+
+struct Endpoint {
+    leg: Option<usize>,
+    reserved: Vec<Span>,
+    domain: Option<DomainId>,
+}
+
+#[derive(Default)]
+struct Domain {
+    bypass: bool,
+    table: Table,
+    endpoints: BTreeSet<EndpointId>,
+    /// Legs of its endpoints, each once.
+    legs: Vec<usize>,
+    /// Reserved regions of its endpoints, sorted, each once.
+    reserved: Vec<Span>,
+}
+
+/// A virtual IOMMU without its transport.
+pub struct Iommu {
+    config: IommuConfig,
+    phys: Arc<PhysMap>,
+    endpoints: BTreeMap<EndpointId, Endpoint>,
+    domains: BTreeMap<DomainId, Domain>,
+    legs: Vec<LegSlot>,
+    bypass: bool,
+    generation: u64,
+    host_calls: u64,
+}
+
+impl Iommu {
+    /// An IOMMU with these endpoints in no domain. `legs` are empty, and endpoints name them by index; an index beyond
+    /// the end counts as no leg.
+    pub fn new(
+        config: IommuConfig,
+        phys: Arc<PhysMap>,
+        legs: Vec<Box<dyn Leg>>,
+        endpoints: Vec<EndpointSpec>,
+    ) -> Iommu {
+        let mut slots: Vec<_> = legs.into_iter().map(LegSlot::new).collect();
+        let mut known = BTreeMap::new();
+        for spec in endpoints {
+            let leg = spec.leg.filter(|index| *index < slots.len());
+            if let Some(slot) = leg.and_then(|index| slots.get_mut(index)) {
+                slot.endpoints.push(spec.id);
+            }
+            known.insert(spec.id, Endpoint { leg, reserved: spec.reserved, domain: None });
+        }
+        let bypass = config.bypass_at_boot;
+        let mut iommu = Iommu {
+            config,
+            phys,
+            endpoints: known,
+            domains: BTreeMap::new(),
+            legs: slots,
+            bypass,
+            generation: 0,
+            host_calls: 0,
+        };
+        iommu.settle_all();
+        iommu
+    }
+
+    /// The fixed part.
+    pub fn config(&self) -> &IommuConfig {
+        &self.config
+    }
+
+    /// Whether endpoints in no domain reach guest RAM untranslated.
+    pub fn bypass(&self) -> bool {
+        self.bypass
+    }
+
+    /// Changes that; takes effect on every endpoint in no domain before it returns (C6). A leg that cannot follow is
+    /// quarantined.
+    pub fn set_bypass(&mut self, bypass: bool) {
+        self.bypass = bypass;
+        self.settle_all();
+    }
+
+    /// A device reset: no endpoint is in a domain any more, no domain is left (C7); `bypass` stays (C3). Quarantined
+    /// legs get another chance.
+    pub fn reset(&mut self) {
+        self.domains.clear();
+        for endpoint in self.endpoints.values_mut() {
+            endpoint.domain = None;
+        }
+        for slot in &mut self.legs {
+            slot.pardon();
+        }
+        self.settle_all();
+    }
+
+    /// A reset of the machine: also `bypass` goes back to what it was at boot (C3).
+    pub fn system_reset(&mut self) {
+        self.bypass = self.config.bypass_at_boot;
+        self.reset();
+    }
+
+    /// Rises with each change that could make a translation stale.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Whether this endpoint exists.
+    pub fn has_endpoint(&self, id: EndpointId) -> bool {
+        self.endpoints.contains_key(&id)
+    }
+
+    /// Brings every leg to what it should hold; failures end in quarantine.
+    fn settle_all(&mut self) {
+        self.generation += 1;
+        for index in 0..self.legs.len() {
+            if let Err(failure) = self.settle_or_block(index) {
+                log::error!("{failure}");
+            }
+        }
+    }
+
+    /// What the leg should hold, by where its endpoints are.
+    fn wanted(&self, leg: usize) -> Content {
+        let members = self.legs[leg].endpoints.iter();
+        let domain = members.filter_map(|id| self.endpoints.get(id)?.domain).next();
+        match domain.map(|id| (id, self.domains.get(&id))) {
+            Some((_, Some(domain))) if domain.bypass => Content::Bypass,
+            Some((id, Some(_))) => Content::Domain(id),
+            _ if self.bypass => Content::Bypass,
+            _ => Content::Nothing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Endpoints entering and leaving domains.
+
+use super::{Domain, Iommu};
+use crate::{DomainId, EndpointId, Mapping, Refusal};
+
+impl Iommu {
+    /// Puts `endpoint` into `domain`, which is made when it does not exist; out of its old one first (A6). When the
+    /// host refuses, the endpoint is where it was.
+    pub fn attach(&mut self, endpoint: EndpointId, domain: DomainId, bypass: bool) -> Result<(), Refusal> {
+        let old = self.endpoints.get(&endpoint).ok_or(Refusal::NoEndpoint(endpoint))?.domain; // A3
+        self.check_domain(domain, bypass)?; // A5, before anything changes
+        if old == Some(domain) {
+            return Ok(()); // A10: nothing to do, and nothing to lose
+        }
+        self.check_group(endpoint, domain)?; // A4
+        self.check_compatible(endpoint, domain)?; // A7
+        self.generation += 1;
+        self.domains.entry(domain).or_default().bypass = bypass;
+        self.place(endpoint, Some(domain));
+        let leg = self.endpoints.get(&endpoint).and_then(|known| known.leg);
+        let settled = leg.map_or(Ok(()), |index| self.settle(index));
+        if let Err(failure) = settled {
+            self.place(endpoint, old);
+            self.drop_if_deserted(domain);
+            if let Some(index) = leg
+                && let Err(second) = self.settle_or_block(index)
+            {
+                log::error!("while going back: {second}");
+            }
+            return Err(failure.into());
+        }
+        if let Some(old) = old {
+            self.drop_if_deserted(old); // D5
+        }
+        Ok(())
+    }
+
+    /// Takes `endpoint` out of `domain`. Afterwards it reaches no mapping of that domain (D4).
+    pub fn detach(&mut self, endpoint: EndpointId, domain: DomainId) -> Result<(), Refusal> {
+        let known = self.endpoints.get(&endpoint).ok_or(Refusal::NoEndpoint(endpoint))?; // D2
+        if known.domain != Some(domain) {
+            return Err(Refusal::NotInDomain { endpoint, domain }); // D3
+        }
+        let leg = known.leg;
+        self.generation += 1;
+        self.place(endpoint, None);
+        let settled = leg.map_or(Ok(()), |index| self.settle_or_block(index));
+        self.drop_if_deserted(domain); // D5
+        Ok(settled?)
+    }
+
+    fn check_domain(&self, id: DomainId, bypass: bool) -> Result<(), Refusal> {
+        match self.domains.get(&id) {
+            Some(domain) if domain.bypass != bypass => Err(Refusal::BypassMismatch(id)),
+            Some(_) => Ok(()),
+            None if self.domains.len() >= self.config.max_domains => {
+                Err(Refusal::TooMany { what: "domains", cap: self.config.max_domains })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The hardware cannot tell the members of a host group apart: they are in one domain or in none.
+    fn check_group(&self, endpoint: EndpointId, domain: DomainId) -> Result<(), Refusal> {
+        let leg = self.endpoints.get(&endpoint).and_then(|known| known.leg);
+        let members = leg.map(|index| self.legs[index].endpoints.as_slice()).unwrap_or_default();
+        let elsewhere = members
+            .iter()
+            .filter(|id| **id != endpoint)
+            .filter_map(|id| self.endpoints.get(id)?.domain)
+            .find(|there| *there != domain);
+        elsewhere.map_or(Ok(()), |domain| Err(Refusal::GroupElsewhere { endpoint, domain }))
+    }
+
+    /// A domain cannot take an endpoint that must not use what is mapped already.
+    fn check_compatible(&self, endpoint: EndpointId, id: DomainId) -> Result<(), Refusal> {
+        let (Some(known), Some(domain)) = (self.endpoints.get(&endpoint), self.domains.get(&id)) else {
+            return Ok(());
+        };
+        for reserved in &known.reserved {
+            let in_the_way = |mapping: &Mapping| !self.is_doorbell(mapping);
+            if let Some(mapping) = domain.table.touching(*reserved).find(in_the_way) {
+                let (mapped, reserved) = (mapping.iova, *reserved);
+                return Err(Refusal::Incompatible { endpoint, domain: id, mapped, reserved });
+            }
+        }
+        Ok(())
+    }
+
+    /// Books an endpoint into a domain, or into none, without touching a leg.
+    fn place(&mut self, endpoint: EndpointId, domain: Option<DomainId>) {
+        let Some(known) = self.endpoints.get_mut(&endpoint) else { return };
+        let old = std::mem::replace(&mut known.domain, domain);
+        if let Some(old) = old {
+            if let Some(left) = self.domains.get_mut(&old) {
+                left.endpoints.remove(&endpoint);
+            }
+            self.refresh_members(old);
+        }
+        if let Some(new) = domain {
+            self.domains.entry(new).or_default().endpoints.insert(endpoint);
+            self.refresh_members(new);
+        }
+    }
+
+    /// Legs and reserved regions of a domain follow from who is in it.
+    fn refresh_members(&mut self, id: DomainId) {
+        let Some(domain) = self.domains.get_mut(&id) else { return };
+        let members = || domain.endpoints.iter().filter_map(|id| self.endpoints.get(id));
+        let mut legs: Vec<_> = members().filter_map(|endpoint| endpoint.leg).collect();
+        let mut reserved: Vec<_> = members().flat_map(|endpoint| endpoint.reserved.iter().copied()).collect();
+        legs.sort_unstable();
+        legs.dedup();
+        reserved.sort_unstable();
+        reserved.dedup();
+        (domain.legs, domain.reserved) = (legs, reserved);
+    }
+
+    fn drop_if_deserted(&mut self, id: DomainId) {
+        if self.domains.get(&id).is_some_and(|domain: &Domain| domain.endpoints.is_empty()) {
+            self.domains.remove(&id);
+        }
+    }
+}

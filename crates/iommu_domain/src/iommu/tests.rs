@@ -1,0 +1,11 @@
+mod bench;
+mod domains;
+mod faults;
+mod mapping;
+mod sequences;
+
+use bench::*;
+use data_model::Span;
+
+use super::IommuConfig;
+use crate::Refusal;

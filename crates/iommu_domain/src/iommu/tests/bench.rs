@@ -1,0 +1,107 @@
+//! Four endpoints in three host groups over fake containers: the bench that every test here stands on.
+
+use std::sync::Arc;
+
+use base::{GuestRam, HostMemory};
+use data_model::Span;
+
+use crate::testing::{FakeHost, FakeLimits};
+use crate::{Backing, EndpointSpec, Iommu, IommuConfig, Leg, Mapping, Perm, PhysMap, Refusal};
+
+pub const PAGE: u64 = 0x1000;
+pub const RAM: u64 = 64 * PAGE;
+/// A doorbell frame of the guest's, above RAM.
+pub const DOORBELL: u64 = 0x809_0000;
+
+pub fn span(start: u64, last: u64) -> Span {
+    Span::new(start, last).unwrap()
+}
+
+pub fn pages(first: u64, count: u64) -> Span {
+    Span::from_len(first * PAGE, count * PAGE).unwrap()
+}
+
+/// The window that is reserved for every endpoint.
+pub fn window() -> Span {
+    span(0xfee0_0000, 0xfeef_ffff)
+}
+
+pub struct Bench {
+    pub iommu: Iommu,
+    pub hosts: Vec<FakeHost>,
+    pub ram: u64,
+}
+
+/// Endpoints 8 and 9 share group 0, 16 is alone in group 1, 24 in group 2.
+pub const ENDPOINTS: [(u32, usize); 4] = [(8, 0), (9, 0), (16, 1), (24, 2)];
+
+pub fn config() -> IommuConfig {
+    IommuConfig { max_domains: 3, ..IommuConfig::new(PAGE, Span::ALL, false) }
+}
+
+pub fn bench() -> Bench {
+    with(config(), 40)
+}
+
+pub fn with(config: IommuConfig, entries: u32) -> Bench {
+    let ram = GuestRam::new(&[pages(0, RAM / PAGE)]).unwrap();
+    let ram_address = ram.regions()[0].1;
+    let phys = PhysMap::new(HostMemory::of_ram(&ram)).unwrap();
+    phys.insert(Span::from_len(DOORBELL, PAGE).unwrap(), Backing::Doorbell).unwrap();
+    let (below, above) = Span::ALL.without(&window());
+    let limits =
+        FakeLimits { granule: PAGE, allowed: [below, above].into_iter().flatten().collect(), entries };
+    let hosts: Vec<_> = (0..3).map(|_| FakeHost::new(limits.clone())).collect();
+    let legs = hosts
+        .iter()
+        .enumerate()
+        .map(|(n, host)| Box::new(host.leg(&format!("type1 group {n}"))) as Box<dyn Leg>);
+    let endpoints = ENDPOINTS.map(|(id, leg)| EndpointSpec { id, leg: Some(leg), reserved: vec![window()] });
+    let iommu = Iommu::new(config, Arc::new(phys), legs.collect(), endpoints.to_vec());
+    Bench { iommu, hosts, ram: ram_address }
+}
+
+impl Bench {
+    pub fn map(&mut self, domain: u32, iova: Span, phys: u64) -> Result<(), Refusal> {
+        self.iommu.map(domain, Mapping { iova, phys, perm: Perm::READ_WRITE })
+    }
+
+    /// What a leg holds: IOVA, guest-physical address, permission.
+    pub fn held(&self, leg: usize) -> Vec<(Span, u64, Perm)> {
+        let mappings = self.hosts[leg].mappings();
+        mappings.into_iter().map(|(iova, hva, perm)| (iova, hva - self.ram, perm)).collect()
+    }
+
+    /// What the leg must hold: the table of the domain its endpoints are in, without what memory is not behind.
+    pub fn expected(&self, leg: usize) -> Vec<(Span, u64, Perm)> {
+        let report = self.iommu.report();
+        if report.legs[leg].quarantined {
+            return Vec::new();
+        }
+        let of_leg = |id: u32| ENDPOINTS.iter().any(|(endpoint, there)| *endpoint == id && *there == leg);
+        let domain = report
+            .endpoints
+            .iter()
+            .filter(|endpoint| of_leg(endpoint.id))
+            .find_map(|endpoint| endpoint.domain);
+        match domain.and_then(|id| self.iommu.domains.get(&id)) {
+            Some(domain) if !domain.bypass => domain
+                .table
+                .iter()
+                .filter(|mapping| mapping.perm != Perm::NONE && mapping.phys < RAM)
+                .map(|mapping| (mapping.iova, mapping.phys, mapping.perm))
+                .collect(),
+            Some(_) => vec![(pages(0, RAM / PAGE), 0, Perm::READ_WRITE)],
+            None if report.bypass => vec![(pages(0, RAM / PAGE), 0, Perm::READ_WRITE)],
+            None => Vec::new(),
+        }
+    }
+
+    /// The law: every leg holds what its domain's table says.
+    #[track_caller]
+    pub fn assert_equal(&self) {
+        for leg in 0..self.hosts.len() {
+            assert_eq!(self.held(leg), self.expected(leg), "leg {leg}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! A leg: what mirrors a table into the thing behind an endpoint.
+//!
+//! A leg holds what it was last told, or after an error what it held before. It never decides anything: which
+//! mappings belong there, undo and quarantine are the [`Iommu`](crate::Iommu)'s.
+
+mod type1;
+
+use std::io;
+
+use base::{CallId, HostSlice};
+use data_model::Span;
+
+pub use type1::Type1Leg;
+
+use crate::{Backing, Perm};
+
+/// A call that failed; the leg holds what it held before.
+#[derive(Debug)]
+pub struct LegError {
+    /// Which call.
+    pub call: CallId,
+    /// The kernel's answer.
+    pub source: io::Error,
+}
+
+/// Mirrors mappings. One leg serves all endpoints of a host group.
+pub trait Leg: Send {
+    /// Name for people, `type1 group 3`.
+    fn name(&self) -> &str;
+
+    /// Adds a mapping of `iova` to what lies `offset` bytes into `backing`. A target that the leg cannot or need not
+    /// mirror (a doorbell, a permission of nothing) is accepted and left out.
+    fn map(&mut self, iova: Span, backing: &Backing, offset: u64, perm: Perm) -> Result<(), LegError>;
+
+    /// Removes the mappings inside `extent`, which starts and ends on mappings; holes are fine.
+    fn unmap(&mut self, extent: Span) -> Result<(), LegError>;
+
+    /// Removes every mapping: the devices behind the leg reach nothing.
+    fn clear(&mut self) -> Result<(), LegError>;
+
+    /// Resets the devices behind the leg, so that they issue no DMA until their driver starts them again.
+    fn block(&mut self) -> Result<(), LegError>;
+
+    /// Mappings that the host counts, where it tells.
+    fn host_mappings(&self) -> Option<u64>;
+}
+
+/// The calls of a VFIO container that a [`Type1Leg`] makes; a trait so that a fake kernel can answer them.
+pub trait DmaHost: Send {
+    /// `VFIO_IOMMU_MAP_DMA`; `iova` and `memory` have one length.
+    fn map(&self, iova: Span, memory: HostSlice<'_>, perm: Perm) -> io::Result<()>;
+
+    /// `VFIO_IOMMU_UNMAP_DMA`: bytes removed, 0 for a hole.
+    fn unmap(&self, iova: Span) -> io::Result<u64>;
+
+    /// The same for everything.
+    fn unmap_all(&self) -> io::Result<u64>;
+
+    /// Mappings that may still be added (DMA_AVAIL).
+    fn available(&self) -> Option<u32>;
+
+    /// `VFIO_DEVICE_RESET` on each device of the group.
+    fn reset_devices(&self) -> io::Result<()>;
+}

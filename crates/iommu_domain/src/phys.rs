@@ -1,0 +1,84 @@
+//! What lies at a guest-physical address: RAM, a device's BAR, or the doorbell of the interrupt controller.
+//!
+//! Invariant: the ranges never overlap. RAM never changes; BARs come and go as the guest programs them.
+
+use std::collections::BTreeMap;
+
+use base::HostMemory;
+use data_model::Span;
+use sync::RwLock;
+use thiserror::Error;
+
+/// What is behind a guest-physical range.
+#[derive(Clone, Debug)]
+pub enum Backing {
+    /// Host memory: guest RAM or a BAR.
+    Memory(HostMemory),
+    /// Where the guest's devices write their interrupts; there is no memory behind it.
+    Doorbell,
+}
+
+/// Two things at one guest-physical address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("guest-physical {wanted} overlaps {taken}")]
+pub struct PhysConflict {
+    /// What should have been added.
+    pub wanted: Span,
+    /// What is there.
+    pub taken: Span,
+}
+
+/// The guest-physical address space as DMA sees it.
+#[derive(Debug, Default)]
+pub struct PhysMap {
+    ranges: RwLock<BTreeMap<u64, (Span, Backing)>>,
+}
+
+impl PhysMap {
+    /// An address space with this RAM.
+    pub fn new(ram: Vec<(Span, HostMemory)>) -> Result<PhysMap, PhysConflict> {
+        let map = PhysMap::default();
+        for (span, memory) in ram {
+            map.insert(span, Backing::Memory(memory))?;
+        }
+        Ok(map)
+    }
+
+    /// Adds a BAR window or a doorbell frame.
+    pub fn insert(&self, span: Span, backing: Backing) -> Result<(), PhysConflict> {
+        let mut ranges = self.ranges.write();
+        if let Some((_, (taken, _))) = ranges.range(..=span.last()).next_back()
+            && taken.overlaps(&span)
+        {
+            return Err(PhysConflict { wanted: span, taken: *taken });
+        }
+        ranges.insert(span.start(), (span, backing));
+        Ok(())
+    }
+
+    /// Takes away the range that is exactly `span`; whether there was one.
+    pub fn remove(&self, span: Span) -> bool {
+        let mut ranges = self.ranges.write();
+        if ranges.get(&span.start()).is_none_or(|(taken, _)| *taken != span) {
+            return false;
+        }
+        ranges.remove(&span.start()).is_some()
+    }
+
+    /// What is behind all of `span`, and the offset of its first byte there; `None` when it is no memory or more than
+    /// one range.
+    pub fn resolve(&self, span: Span) -> Option<(Backing, u64)> {
+        let ranges = self.ranges.read();
+        let (_, (place, backing)) = ranges.range(..=span.start()).next_back()?;
+        place.covers(&span).then(|| (backing.clone(), span.start() - place.start()))
+    }
+
+    /// The ranges of guest RAM.
+    pub fn ram(&self) -> Vec<Span> {
+        let is_ram = |backing: &Backing| matches!(backing, Backing::Memory(memory) if memory.is_ram());
+        self.ranges.read().values().filter(|(_, backing)| is_ram(backing)).map(|(span, _)| *span).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
