@@ -14,7 +14,7 @@ pub use faults::{CallId, FaultPlan, fault_point};
 pub use guest_memory::{GuestMem, GuestRam, GuestRamError};
 pub use host_memory::{HostMemory, HostSlice};
 pub use mapped::MappedRegion;
-pub use memlock::{MemlockError, Memlock, memlock_limit, raise_memlock};
+pub use memlock::{Memlock, MemlockError, memlock_limit, raise_memlock};
 pub use poller::{Poller, Ready};
 pub use pretty::bytes;
 pub use vmm_sys_util::eventfd::EventFd;

@@ -1,9 +1,9 @@
 //! Waiting for several descriptors at once, each with a token.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 
 /// A descriptor that became ready.
@@ -20,13 +20,12 @@ pub struct Ready {
 /// An epoll descriptor; level-triggered.
 pub struct Poller {
     epoll: std::os::fd::OwnedFd,
-    events: Vec<epoll::Event>,
 }
 
 impl Poller {
     /// An empty set.
     pub fn new() -> io::Result<Poller> {
-        Ok(Poller { epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?, events: Vec::with_capacity(16) })
+        Ok(Poller { epoll: epoll::create(epoll::CreateFlags::CLOEXEC)? })
     }
 
     /// Watches `fd` for input under `token`.
@@ -41,16 +40,16 @@ impl Poller {
 
     /// Waits until something is ready, for ever when `timeout_ms` is `None`; a signal ends the wait with nothing ready.
     pub fn wait(&mut self, timeout_ms: Option<u32>) -> io::Result<Vec<Ready>> {
-        self.events.clear();
+        let mut events = [const { MaybeUninit::<epoll::Event>::uninit() }; 16];
         let timeout = timeout_ms.map(|ms| rustix::event::Timespec {
             tv_sec: i64::from(ms / 1000),
             tv_nsec: i64::from(ms % 1000) * 1_000_000,
         });
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
+        match epoll::wait(&self.epoll, &mut events, timeout.as_ref()) {
+            Ok((events, _)) => Ok(events.iter().map(ready).collect()),
+            Err(rustix::io::Errno::INTR) => Ok(Vec::new()),
+            Err(errno) => Err(errno.into()),
         }
-        Ok(self.events.iter().map(ready).collect())
     }
 }
 

@@ -4,6 +4,7 @@
 //! mappings belong there, undo and quarantine are the [`Iommu`](crate::Iommu)'s.
 
 mod type1;
+mod vfio;
 
 use std::io;
 
@@ -11,6 +12,7 @@ use base::{CallId, HostSlice};
 use data_model::Span;
 
 pub use type1::Type1Leg;
+pub use vfio::VfioHost;
 
 use crate::{Backing, Perm};
 

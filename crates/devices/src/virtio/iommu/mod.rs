@@ -1,1 +1,24 @@
-//! The virtio-iommu device.
+//! The virtio-iommu device: requests from a queue, through the pure state machine, to the host.
+//!
+//! One request: copy at most 72 bytes out of guest memory once → [`virtio_iommu_spec::decode`] → [`Core::handle`] →
+//! reply with exactly the length that its type calls for. Invariants:
+//! - every chain comes back, whatever is wrong with it; a chain that is no request comes back unwritten with length 0;
+//! - nothing is carried out whose answer has no room to be written;
+//! - a request makes at most one host call for each leg, and nothing else that could block.
+
+mod chain;
+mod core;
+mod counters;
+mod device;
+mod events;
+mod handle;
+mod worker;
+
+pub use counters::{RequestCount, RequestCounters};
+pub use device::{Viommu, ViommuConfig, ViommuEndpoint, ViommuError, ViommuHandle, ViommuReport};
+pub use events::FaultSink;
+
+use core::Core;
+
+#[cfg(test)]
+mod tests;

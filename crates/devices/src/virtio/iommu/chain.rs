@@ -1,0 +1,101 @@
+//! One descriptor chain as two byte streams: what the driver wrote, and where the answer goes.
+//!
+//! The table in guest memory is read once. Framing is free (a stream over any number of descriptors), but readable
+//! parts come before writable ones and everything lies in guest RAM; a chain that breaks a rule is marked so and only
+//! given back.
+
+use std::sync::atomic::{Ordering, fence};
+
+use base::GuestMem;
+use virtio_queue::DescriptorChain;
+use virtio_queue::desc::split::Descriptor;
+use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
+
+use virtio_iommu_spec::MAX_REQUEST_SIZE;
+
+/// A chain taken apart; reused from request to request, so that the path allocates nothing once it is warm.
+pub(super) struct Chain {
+    request: [u8; MAX_REQUEST_SIZE],
+    request_len: usize,
+    writable: Vec<(GuestAddress, u32)>,
+    malformed: bool,
+}
+
+impl Chain {
+    /// An empty chain, to be loaded.
+    pub(super) fn new() -> Chain {
+        Chain { request: [0; MAX_REQUEST_SIZE], request_len: 0, writable: Vec::new(), malformed: false }
+    }
+
+    /// Reads a chain. A chain that loops or leaves the table ends early in the iterator; what is missing then shows as
+    /// a part that is too small.
+    pub(super) fn load(&mut self, descriptors: DescriptorChain<&GuestMem>, mem: &GuestMem) {
+        (self.request_len, self.malformed) = (0, false);
+        self.writable.clear();
+        for descriptor in descriptors {
+            if descriptor.is_write_only() {
+                self.writable.push((descriptor.addr(), descriptor.len()));
+            } else {
+                self.read(&descriptor, mem);
+            }
+        }
+    }
+
+    fn read(&mut self, descriptor: &Descriptor, mem: &GuestMem) {
+        if !self.writable.is_empty() {
+            self.malformed = true;
+            return;
+        }
+        let room = &mut self.request[self.request_len..MAX_REQUEST_SIZE];
+        let len = room.len().min(descriptor.len() as usize);
+        match mem.read_slice(&mut room[..len], descriptor.addr()) {
+            Ok(()) => self.request_len += len,
+            Err(_) => self.malformed = true,
+        }
+    }
+
+    /// The request's bytes; `None` when the chain is malformed.
+    pub(super) fn request(&self) -> Option<&[u8]> {
+        (!self.malformed).then(|| &self.request[..self.request_len])
+    }
+
+    /// Whether the first `len` bytes of the writable part exist and are RAM.
+    pub(super) fn has_room(&self, len: usize, mem: &GuestMem) -> bool {
+        let mut left = len as u64;
+        for (address, size) in &self.writable {
+            if left == 0 {
+                break;
+            }
+            let part = left.min(u64::from(*size));
+            if part > 0 && !mem.check_range(*address, part as usize) {
+                return false;
+            }
+            left -= part;
+        }
+        left == 0
+    }
+
+    /// Writes `bytes` at `offset` of the writable part; whether all of it could be written.
+    pub(super) fn write(&self, offset: usize, bytes: &[u8], mem: &GuestMem) -> bool {
+        let (mut skip, mut rest) = (offset, bytes);
+        for (address, size) in &self.writable {
+            let size = *size as usize;
+            if skip >= size {
+                skip -= size;
+                continue;
+            }
+            let (part, after) = rest.split_at(rest.len().min(size - skip));
+            let Some(place) = address.0.checked_add(skip as u64) else { return false };
+            if mem.write_slice(part, GuestAddress(place)).is_err() {
+                return false;
+            }
+            (skip, rest) = (0, after);
+            if rest.is_empty() {
+                break;
+            }
+        }
+        // The answer must be there before the used index says so.
+        fence(Ordering::Release);
+        rest.is_empty()
+    }
+}

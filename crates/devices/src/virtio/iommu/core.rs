@@ -1,0 +1,102 @@
+//! The device's state: what a request can see and change.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use iommu_domain::Iommu;
+use virtio_iommu_spec::{
+    Config, DecodeError, Properties, PropertyOverflow, Request, RequestKind, Status, TAIL_SIZE, decode, tail,
+};
+
+use base::GuestMem;
+
+use super::chain::Chain;
+use super::counters::RequestCounters;
+use super::events::FaultSink;
+use super::handle::Reply;
+
+/// State behind the request queue and the configuration space.
+pub(super) struct Core {
+    pub(super) iommu: Iommu,
+    /// The configuration space; `bypass` in it follows the IOMMU.
+    pub(super) config: Config,
+    /// Encoded answers to PROBE, each `probe_size` bytes.
+    pub(super) properties: BTreeMap<u32, Result<Vec<u8>, PropertyOverflow>>,
+    /// Features that the driver accepted; 0 before.
+    pub(super) features: u64,
+    pub(super) counters: RequestCounters,
+    pub(super) host_failures: u64,
+    pub(super) sink: Arc<FaultSink>,
+}
+
+impl Core {
+    /// Answers the request in `chain`; the length to report as used.
+    pub(super) fn answer(&mut self, chain: &Chain, mem: &GuestMem) -> u32 {
+        let used = chain.request().and_then(|bytes| self.try_answer(bytes, chain, mem));
+        used.unwrap_or_else(|| {
+            self.counters.unanswered += 1;
+            0
+        })
+    }
+
+    /// `None` when the chain is no request or has no room for its answer: it stays unwritten (G2, G5, P3).
+    fn try_answer(&mut self, bytes: &[u8], chain: &Chain, mem: &GuestMem) -> Option<u32> {
+        let request = match decode(bytes) {
+            Ok(request) => request,
+            Err(DecodeError::Short | DecodeError::UnknownType(_)) => return None,
+        };
+        let properties = match request {
+            Request::Probe { .. } if self.features & virtio_iommu_spec::Features::PROBE == 0 => return None, // P3
+            Request::Probe { .. } => self.config.probe_size.get() as usize,
+            _ => 0,
+        };
+        let len = properties.checked_add(TAIL_SIZE)?;
+        if !chain.has_room(len, mem) {
+            return None;
+        }
+        let status = self.carry_out(&request, properties, chain, mem)?;
+        self.counters.count(request.kind(), status);
+        chain.write(properties, &tail(status), mem).then_some(u32::try_from(len).ok()?)
+    }
+
+    /// Carries the request out and writes what comes before the tail.
+    fn carry_out(&mut self, request: &Request, room: usize, chain: &Chain, mem: &GuestMem) -> Option<Status> {
+        let outcome = self.handle(request);
+        if request.kind() != RequestKind::Probe {
+            return Some(outcome.map_or_else(|status| status, |_| Status::Ok));
+        }
+        let properties = match outcome {
+            Ok(Reply::Properties(endpoint)) => self.properties.get(&endpoint),
+            _ => None,
+        };
+        let (status, written) = match (outcome, properties) {
+            (Ok(_), Some(Ok(bytes))) => (Status::Ok, chain.write(0, bytes, mem)),
+            // P7, and T1: also a failure fills the whole buffer, or its used length would promise too much.
+            (Ok(_), _) => (Status::Inval, write_zeros(room, chain, mem)),
+            (Err(status), _) => (status, write_zeros(room, chain, mem)),
+        };
+        written.then_some(status)
+    }
+
+    /// Encodes the properties of an endpoint into `size` bytes.
+    pub(super) fn encode(
+        regions: &[virtio_iommu_spec::ResvMem],
+        size: usize,
+    ) -> Result<Vec<u8>, PropertyOverflow> {
+        let mut bytes = vec![0; size];
+        Properties::encode(regions, &mut bytes).map(|()| bytes)
+    }
+}
+
+fn write_zeros(len: usize, chain: &Chain, mem: &GuestMem) -> bool {
+    const ZEROS: [u8; 256] = [0; 256];
+    let mut at = 0;
+    while at < len {
+        let part = ZEROS.len().min(len - at);
+        if !chain.write(at, &ZEROS[..part], mem) {
+            return false;
+        }
+        at += part;
+    }
+    true
+}

@@ -1,0 +1,256 @@
+//! The device as its transport and the rest of the machine see it.
+
+use std::sync::Arc;
+
+use data_model::{Gpa, PageMask, Span};
+use iommu_domain::{Iommu, IommuReport, TranslateFault};
+use sync::Mutex;
+use thiserror::Error;
+use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
+use virtio_iommu_spec::{
+    CONFIG_BYPASS_OFFSET, Config, DEVICE_ID, Fault, FaultFlags, FaultReason, Features, RESV_MEM_SIZE,
+    ResvKind, ResvMem,
+};
+use zerocopy::IntoBytes;
+
+use super::Core;
+use super::counters::RequestCounters;
+use super::events::FaultSink;
+use super::worker::WorkerHandle;
+use crate::virtio::{ActivateError, Activation, VirtioDevice};
+
+const NAME: &str = "virtio-iommu";
+const QUEUE_SIZES: [u16; 2] = [256, 64];
+/// Room for 21 regions; more when an endpoint has more.
+const PROBE_SIZE: usize = 512;
+
+const OFFERED: u64 = Features::INPUT_RANGE
+    | Features::DOMAIN_RANGE
+    | Features::MAP_UNMAP
+    | Features::PROBE
+    | Features::MMIO
+    | Features::BYPASS_CONFIG
+    | 1 << VIRTIO_RING_F_EVENT_IDX
+    | 1 << VIRTIO_RING_F_INDIRECT_DESC;
+
+/// What the guest is told of an endpoint.
+#[derive(Clone, Debug)]
+pub struct ViommuEndpoint {
+    /// Its id: the requester id of the device in the guest.
+    pub id: u32,
+    /// Regions for the answer to PROBE; disjoint, at most one of kind MSI.
+    pub regions: Vec<ResvMem>,
+}
+
+/// What the device offers.
+#[derive(Clone, Debug)]
+pub struct ViommuConfig {
+    /// Page sizes as the guest shall see them.
+    pub pages: PageMask,
+    /// Addresses that endpoints can use.
+    pub input: Span,
+    /// What the guest is told of each endpoint.
+    pub endpoints: Vec<ViommuEndpoint>,
+}
+
+/// A device cannot be made as asked.
+#[derive(Debug, Error)]
+pub enum ViommuError {
+    /// The regions of an endpoint break a rule of the specification (V2, V3).
+    #[error("endpoint {endpoint:#x}: reserved regions overlap, or more than one is for MSIs")]
+    Regions {
+        /// Whose.
+        endpoint: u32,
+    },
+    /// The host gave no event descriptor.
+    #[error("cannot make an event descriptor: {0}")]
+    Event(#[from] std::io::Error),
+}
+
+/// The virtio-iommu device.
+pub struct Viommu {
+    core: Arc<Mutex<Core>>,
+    sink: Arc<FaultSink>,
+    worker: Option<WorkerHandle>,
+}
+
+/// The device's state, for the rest of the machine: reports, MSI translation.
+#[derive(Clone)]
+pub struct ViommuHandle {
+    core: Arc<Mutex<Core>>,
+    sink: Arc<FaultSink>,
+}
+
+/// What the device holds and has done.
+#[derive(Clone, Debug)]
+pub struct ViommuReport {
+    /// Features that the driver accepted; 0 while there is none.
+    pub features: u64,
+    /// Page sizes that the guest sees, as a mask.
+    pub page_size_mask: u64,
+    /// Addresses that endpoints can use.
+    pub input: Span,
+    /// Regions published by endpoint.
+    pub regions: Vec<(u32, Vec<ResvMem>)>,
+    /// Endpoints, domains, legs.
+    pub iommu: IommuReport,
+    /// Requests by kind and status.
+    pub counters: RequestCounters,
+    /// Requests that failed because the host did.
+    pub host_failures: u64,
+}
+
+impl Viommu {
+    /// A device over `iommu`, whose endpoints it describes in `config`.
+    pub fn new(config: &ViommuConfig, iommu: Iommu) -> Result<Viommu, ViommuError> {
+        for endpoint in &config.endpoints {
+            check_regions(endpoint)?;
+        }
+        let most = config.endpoints.iter().map(|endpoint| endpoint.regions.len()).max().unwrap_or(0);
+        let probe_size = PROBE_SIZE.max(most.saturating_add(1).saturating_mul(RESV_MEM_SIZE));
+        let properties = config.endpoints.iter().map(|it| (it.id, Core::encode(&it.regions, probe_size)));
+        let sink = Arc::new(FaultSink::new()?);
+        let core = Core {
+            config: Config::new(config.pages, config.input, u32::MAX, probe_size as u32, iommu.bypass()),
+            iommu,
+            properties: properties.collect(),
+            features: 0,
+            counters: RequestCounters::default(),
+            host_failures: 0,
+            sink: sink.clone(),
+        };
+        Ok(Viommu { core: Arc::new(Mutex::new(core)), sink, worker: None })
+    }
+
+    /// The way to the state for the rest of the machine.
+    pub fn handle(&self) -> ViommuHandle {
+        ViommuHandle { core: self.core.clone(), sink: self.sink.clone() }
+    }
+}
+
+/// At most one MSI region (V2), none that overlap (V3).
+fn check_regions(endpoint: &ViommuEndpoint) -> Result<(), ViommuError> {
+    let mut spans: Vec<Span> = endpoint.regions.iter().map(|region| region.span).collect();
+    spans.sort_unstable();
+    let overlapping = spans.windows(2).any(|pair| pair[0].overlaps(&pair[1]));
+    let msi = endpoint.regions.iter().filter(|region| region.kind == ResvKind::Msi).count();
+    if overlapping || msi > 1 {
+        return Err(ViommuError::Regions { endpoint: endpoint.id });
+    }
+    Ok(())
+}
+
+impl ViommuHandle {
+    /// What the device holds now.
+    pub fn report(&self) -> ViommuReport {
+        let core = self.core.lock();
+        let regions =
+            core.properties.iter().map(|(id, bytes)| (*id, regions(bytes.as_deref().unwrap_or_default())));
+        ViommuReport {
+            features: core.features,
+            page_size_mask: core.config.page_size_mask.get(),
+            input: core.iommu.config().input,
+            regions: regions.collect(),
+            iommu: core.iommu.report(),
+            counters: core.counters.clone(),
+            host_failures: core.host_failures,
+        }
+    }
+
+    /// Where a message of `endpoint` to `address` goes. An address that goes nowhere is reported to the driver as a
+    /// fault.
+    pub fn translate_msi(&self, endpoint: u32, address: u64) -> Result<Gpa, TranslateFault> {
+        let core = self.core.lock();
+        let bytes =
+            core.properties.get(&endpoint).and_then(|bytes| bytes.as_deref().ok()).unwrap_or_default();
+        let doorbells = regions(bytes).into_iter().find(|region| region.kind == ResvKind::Msi);
+        let outcome = core.iommu.translate_msi(endpoint, address, doorbells.map(|region| region.span));
+        if let Err(fault) = outcome {
+            let reason = match fault {
+                TranslateFault::NoDomain => FaultReason::Domain,
+                _ => FaultReason::Mapping,
+            };
+            let flags = FaultFlags(FaultFlags::WRITE | FaultFlags::ADDRESS);
+            self.sink.post(Fault { reason, flags, endpoint, address });
+        }
+        outcome
+    }
+}
+
+/// The regions in an answer to PROBE.
+fn regions(bytes: &[u8]) -> Vec<ResvMem> {
+    let region = |property| match property {
+        virtio_iommu_spec::Property::ResvMem(region) => Some(region),
+        _ => None,
+    };
+    virtio_iommu_spec::properties(bytes).filter_map(region).collect()
+}
+
+impl VirtioDevice for Viommu {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn device_id(&self) -> u16 {
+        DEVICE_ID
+    }
+
+    fn features(&self) -> u64 {
+        OFFERED // F1, F2
+    }
+
+    fn queue_sizes(&self) -> &[u16] {
+        &QUEUE_SIZES
+    }
+
+    fn config_read(&self, offset: u64, data: &mut [u8]) {
+        data.fill(0);
+        let config = self.core.lock().config;
+        let bytes = usize::try_from(offset)
+            .ok()
+            .and_then(|offset| config.as_bytes().get(offset..))
+            .unwrap_or_default();
+        for (to, from) in data.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+    }
+
+    /// Only `bypass` can be written, as one byte, when negotiated, to 0 or 1 (C4, C5); other fields keep their value.
+    fn config_write(&mut self, offset: u64, data: &[u8], features: u64) -> bool {
+        let Some(span) = Span::from_len(offset, data.len() as u64) else { return true };
+        if !span.contains(CONFIG_BYPASS_OFFSET) {
+            return true;
+        }
+        let value = match data {
+            [value @ (0 | 1)] if features & Features::BYPASS_CONFIG != 0 => *value,
+            _ => return false,
+        };
+        let mut core = self.core.lock();
+        core.config.bypass = value;
+        core.iommu.set_bypass(value == 1); // C6
+        true
+    }
+
+    fn activate(&mut self, activation: Activation) -> Result<(), ActivateError> {
+        self.core.lock().features = activation.features;
+        let started = WorkerHandle::start(self.core.clone(), self.sink.clone(), activation);
+        let failed = |error: std::io::Error| ActivateError { device: NAME, reason: error.to_string() };
+        self.worker = Some(started.map_err(failed)?);
+        Ok(())
+    }
+
+    fn reset(&mut self) {
+        self.worker = None;
+        let mut core = self.core.lock();
+        core.features = 0;
+        core.iommu.reset(); // C7; bypass stays (C3)
+    }
+
+    fn system_reset(&mut self) {
+        self.worker = None;
+        let mut core = self.core.lock();
+        core.features = 0;
+        core.iommu.system_reset();
+        core.config.bypass = core.iommu.bypass().into(); // C3
+    }
+}

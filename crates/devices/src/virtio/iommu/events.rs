@@ -1,0 +1,64 @@
+//! Faults on their way to the driver: collected from any thread, delivered by the worker.
+//!
+//! Invariant: at most [`CAPACITY`] faults wait; past that they are dropped and counted. A device that faults for ever
+//! costs the machine nothing.
+
+use std::collections::VecDeque;
+use std::io;
+
+use base::EventFd;
+use sync::Mutex;
+use virtio_iommu_spec::{Fault, FaultFlags, FaultReason};
+
+/// Faults that wait at most.
+const CAPACITY: usize = 64;
+
+/// Takes faults of endpoints.
+pub struct FaultSink {
+    waiting: Mutex<Waiting>,
+    event: EventFd,
+}
+
+#[derive(Default)]
+struct Waiting {
+    faults: VecDeque<Fault>,
+    dropped: u64,
+}
+
+impl FaultSink {
+    /// An empty sink.
+    pub fn new() -> io::Result<FaultSink> {
+        let event = EventFd::new(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)?;
+        Ok(FaultSink { waiting: Mutex::default(), event })
+    }
+
+    /// Adds a fault; dropped when too many wait.
+    pub fn post(&self, fault: Fault) {
+        let mut waiting = self.waiting.lock();
+        if waiting.faults.len() >= CAPACITY {
+            waiting.dropped += 1;
+            return;
+        }
+        waiting.faults.push_back(fault);
+        // A full counter means that the worker has been woken already.
+        drop(self.event.write(1));
+    }
+
+    /// Tells the driver that the host failed on behalf of an endpoint.
+    pub(super) fn host_failure(&self, endpoint: u32) {
+        self.post(Fault { reason: FaultReason::Unknown, flags: FaultFlags(0), endpoint, address: 0 });
+    }
+
+    /// Readable while faults wait.
+    pub(super) fn event(&self) -> &EventFd {
+        &self.event
+    }
+
+    /// Takes all faults, and the number dropped since the last call.
+    pub(super) fn take(&self) -> (VecDeque<Fault>, u64) {
+        drop(self.event.read());
+        let mut waiting = self.waiting.lock();
+        let dropped = std::mem::take(&mut waiting.dropped);
+        (std::mem::take(&mut waiting.faults), dropped)
+    }
+}

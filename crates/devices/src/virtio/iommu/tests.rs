@@ -1,0 +1,5 @@
+mod chains;
+mod config;
+mod faults;
+mod requests;
+mod rig;

@@ -1,0 +1,220 @@
+//! The thread that serves the queues.
+//!
+//! It drains the request ring on each wake, with kicks suppressed meanwhile. It holds the state's lock for one request
+//! at a time, so that a configuration write or a report waits for one request at most.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use base::{EventFd, GuestMem, Poller};
+use sync::Mutex;
+use virtio_iommu_spec::{EVENT_QUEUE, FAULT_SIZE, REQUEST_QUEUE};
+use virtio_queue::{Queue, QueueT};
+
+use super::Core;
+use super::chain::Chain;
+use super::events::FaultSink;
+use crate::virtio::{Activation, QueueHandle, VirtioInterrupt};
+
+const STOP: u64 = 0;
+const REQUESTS: u64 = 1;
+const FAULTS: u64 = 2;
+
+/// A running worker; dropped, it stops.
+pub(super) struct WorkerHandle {
+    stop: Arc<Stop>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Stop {
+    asked: AtomicBool,
+    event: EventFd,
+}
+
+struct Worker {
+    core: Arc<Mutex<Core>>,
+    sink: Arc<FaultSink>,
+    mem: Arc<GuestMem>,
+    interrupt: Arc<dyn VirtioInterrupt>,
+    requests: QueueHandle,
+    events: Option<QueueHandle>,
+    stop: Arc<Stop>,
+    chain: Chain,
+    /// A ring that makes no sense is not looked at again.
+    broken: bool,
+}
+
+impl WorkerHandle {
+    /// Starts the worker on the driver's queues.
+    pub(super) fn start(
+        core: Arc<Mutex<Core>>,
+        sink: Arc<FaultSink>,
+        activation: Activation,
+    ) -> io::Result<WorkerHandle> {
+        let Activation { mem, interrupt, mut queues, .. } = activation;
+        let mut take = |index: usize| queues.get_mut(index).and_then(Option::take);
+        let (requests, events) = (take(REQUEST_QUEUE), take(EVENT_QUEUE));
+        let requests = requests.ok_or_else(|| io::Error::other("the driver enabled no request queue"))?;
+        let event = EventFd::new(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)?;
+        let stop = Arc::new(Stop { asked: AtomicBool::new(false), event });
+        let poller = Poller::new()?;
+        poller.add(&stop.event, STOP)?;
+        poller.add(&requests.kick, REQUESTS)?;
+        poller.add(sink.event(), FAULTS)?;
+        let worker = Worker {
+            core,
+            sink,
+            mem,
+            interrupt,
+            requests,
+            events,
+            stop: stop.clone(),
+            chain: Chain::new(),
+            broken: false,
+        };
+        let thread =
+            std::thread::Builder::new().name("virtio-iommu".into()).spawn(move || worker.run(poller))?;
+        Ok(WorkerHandle { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for WorkerHandle {
+    fn drop(&mut self) {
+        self.stop.asked.store(true, Ordering::Relaxed);
+        drop(self.stop.event.write(1));
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::error!("virtio-iommu: the worker has died");
+        }
+    }
+}
+
+impl Worker {
+    fn run(mut self, mut poller: Poller) {
+        // The driver may have filled the ring before the kick could be heard.
+        self.drain();
+        while !self.stop.asked.load(Ordering::Relaxed) {
+            let ready = match poller.wait(None) {
+                Ok(ready) => ready,
+                Err(error) => {
+                    log::error!("virtio-iommu: cannot wait for requests: {error}");
+                    return self.interrupt.needs_reset();
+                }
+            };
+            for ready in ready {
+                match ready.token {
+                    REQUESTS => self.drain(),
+                    FAULTS => self.deliver(),
+                    _ => return,
+                }
+            }
+        }
+    }
+
+    /// Serves the request ring until it is empty.
+    fn drain(&mut self) {
+        drop(self.requests.kick.read());
+        while !self.broken && !self.stop.asked.load(Ordering::Relaxed) {
+            if self.requests.queue.disable_notification(&*self.mem).is_err() {
+                return self.fail("cannot suppress kicks");
+            }
+            self.serve();
+            match self.requests.queue.enable_notification(&*self.mem) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(_) => return self.fail("cannot ask for kicks"),
+            }
+        }
+    }
+
+    /// Answers what is in the ring now.
+    fn serve(&mut self) {
+        while !self.stop.asked.load(Ordering::Relaxed) {
+            let queue = &mut self.requests.queue;
+            let mem = &*self.mem;
+            if available(queue, mem).is_none() {
+                return self.fail("the available index makes no sense");
+            }
+            let Some(descriptors) = queue.pop_descriptor_chain(mem) else { return };
+            let head = descriptors.head_index();
+            self.chain.load(descriptors, mem);
+            let used = self.core.lock().answer(&self.chain, mem);
+            if !give_back(queue, mem, (head, used), (&*self.interrupt, REQUEST_QUEUE)) {
+                return self.fail("cannot give a chain back");
+            }
+        }
+    }
+
+    /// Writes the faults that wait into buffers of the event queue; without a buffer they are dropped (E5).
+    fn deliver(&mut self) {
+        let (faults, mut dropped) = self.sink.take();
+        let mut delivered = 0;
+        for fault in faults {
+            match self.events.as_mut().map(|events| write_event(events, &self.mem, &fault.encode())) {
+                Some(Some((head, used))) => {
+                    let Some(events) = self.events.as_mut() else { break };
+                    if !give_back(&mut events.queue, &self.mem, (head, used), (&*self.interrupt, EVENT_QUEUE))
+                    {
+                        return self.fail("cannot give an event buffer back");
+                    }
+                    match used {
+                        0 => dropped += 1,
+                        _ => delivered += 1,
+                    }
+                }
+                _ => dropped += 1,
+            }
+        }
+        let counters = &mut self.core.lock().counters;
+        counters.events += delivered;
+        counters.events_dropped += dropped;
+    }
+
+    /// Latches a broken ring: the driver is told once, and the ring is left alone.
+    #[cold]
+    fn fail(&mut self, what: &str) {
+        if !std::mem::replace(&mut self.broken, true) {
+            log::warn!("virtio-iommu: {what}; the device needs a reset");
+            self.interrupt.needs_reset();
+        }
+    }
+}
+
+/// Chains in the ring; `None` when the driver's index is further ahead than the ring is long.
+fn available(queue: &Queue, mem: &GuestMem) -> Option<u16> {
+    let index = queue.avail_idx(mem, Ordering::Acquire).ok()?.0;
+    let waiting = index.wrapping_sub(queue.next_avail());
+    (waiting <= queue.size()).then_some(waiting)
+}
+
+/// Fills one event buffer; `None` when the driver left none. A buffer that is too small comes back unwritten (E4).
+fn write_event(events: &mut QueueHandle, mem: &GuestMem, bytes: &[u8; FAULT_SIZE]) -> Option<(u16, u32)> {
+    available(&events.queue, mem)?;
+    let descriptors = events.queue.pop_descriptor_chain(mem)?;
+    let head = descriptors.head_index();
+    let mut chain = Chain::new();
+    chain.load(descriptors, mem);
+    let fits = chain.request().is_some() && chain.has_room(FAULT_SIZE, mem) && chain.write(0, bytes, mem);
+    Some((head, if fits { FAULT_SIZE as u32 } else { 0 }))
+}
+
+/// Puts a chain into the used ring and interrupts the driver if it wants that (T4).
+fn give_back(
+    queue: &mut Queue,
+    mem: &GuestMem,
+    used: (u16, u32),
+    whom: (&dyn VirtioInterrupt, usize),
+) -> bool {
+    if queue.add_used(mem, used.0, used.1).is_err() {
+        return false;
+    }
+    match queue.needs_notification(mem) {
+        Ok(true) => whom.0.queue(whom.1 as u16),
+        Ok(false) => {}
+        Err(_) => return false,
+    }
+    true
+}
