@@ -44,6 +44,7 @@ impl Span {
         self.last
     }
 
+    #[expect(clippy::len_without_is_empty, reason = "a span is never empty")]
     /// Number of bytes; `None` for the whole address space, whose size does not fit.
     pub const fn len(&self) -> Option<u64> {
         (self.last - self.start).checked_add(1)
