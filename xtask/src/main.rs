@@ -1,1 +1,55 @@
-fn main() {}
+//! The project's chores: `cargo xtask lint` checks the laws of the house, `cargo xtask ci` runs every check there is.
+
+mod ci;
+mod lint;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The project's chores")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Check formatting, clippy and the laws of the house
+    Lint(lint::Args),
+    /// List the rows of docs/src/conformance.md that no test names
+    Rows,
+    /// Prepare what is missing, then lint, test, check the other architecture and run the lab
+    Ci(ci::Args),
+}
+
+fn main() -> ExitCode {
+    let done = repo_root().and_then(|root| match Cli::parse().chore {
+        Chore::Lint(args) => lint::run(&root, &args),
+        Chore::Rows => lint::rows(&root),
+        Chore::Ci(args) => ci::run(&root, &args),
+    });
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder that holds the workspace: the parent of this crate's own.
+fn repo_root() -> anyhow::Result<PathBuf> {
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies at the file system's root")?;
+    anyhow::ensure!(
+        root.join("Cargo.toml").is_file(),
+        "the workspace is no longer at {}: run `cargo xtask` from the tree that you built it in",
+        root.display()
+    );
+    Ok(root.to_path_buf())
+}

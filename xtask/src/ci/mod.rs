@@ -1,0 +1,110 @@
+//! `cargo xtask ci`: every check there is, one step after the other, with times and with the number of tests that ran.
+//!
+//! A step that fails does not keep the later ones from running (except preparation); any failure, and a test step in which no
+//! test ran, fails the whole. The last line is always `total: N passed, M failed`.
+
+mod counts;
+mod prepare;
+mod step;
+
+use std::io;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use counts::Counts;
+use step::{Outcome, Step, Tests};
+
+use crate::lint;
+
+/// What `cargo xtask ci` takes.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Leave out the runs in the lab host
+    #[arg(long)]
+    no_lab: bool,
+}
+
+/// The architecture whose product code is checked beside the machine's own.
+const OTHER_TARGET: &str = "aarch64-unknown-linux-musl";
+/// The lab hosts that the tests run in.
+const LAB_ARCHES: &[&str] = &["x86_64"];
+
+/// Runs all steps; true when each was content.
+pub fn run(root: &Path, args: &Args) -> anyhow::Result<bool> {
+    let begun = Instant::now();
+    if let Err(error) = prepare::run() {
+        println!("ci: preparation FAILED: {error:#}");
+        println!("{}", Counts::default());
+        return Ok(false);
+    }
+    let mut outcomes = vec![lint_step(root)];
+    for step in steps(args) {
+        println!("\nci: {}", step.name);
+        outcomes.push(step.run(root, &mut io::stdout()));
+    }
+    Ok(report(&outcomes, begun.elapsed()))
+}
+
+/// The steps after preparation and lint.
+fn steps(args: &Args) -> Vec<Step> {
+    let cargo = |name: &str, tests, words: &[&str]| {
+        let mut command = Command::new("cargo");
+        command.args(words);
+        Step { name: name.into(), command, tests }
+    };
+    let mut steps = vec![
+        cargo("test", Tests::Expected, &["test", "--workspace", "--no-fail-fast"]),
+        cargo(
+            "check aarch64",
+            Tests::None,
+            &[
+                "check",
+                "--workspace",
+                "--exclude",
+                "xtask",
+                "--exclude",
+                "lab",
+                "--keep-going",
+                "--target",
+                OTHER_TARGET,
+            ],
+        ),
+    ];
+    if !args.no_lab {
+        steps.extend(
+            LAB_ARCHES
+                .iter()
+                .map(|arch| cargo(&format!("lab {arch}"), Tests::Expected, &["lab", "test", "--arch", arch])),
+        );
+    }
+    steps
+}
+
+fn lint_step(root: &Path) -> Outcome {
+    println!("\nci: lint");
+    let begun = Instant::now();
+    let problem = match lint::run(root, &lint::Args::default()) {
+        Ok(true) => None,
+        Ok(false) => Some("see above".into()),
+        Err(error) => Some(format!("{error:#}")),
+    };
+    Outcome { name: "lint".into(), time: begun.elapsed(), counts: Counts::default(), problem }
+}
+
+/// Prints the closing table; true when no step had a problem.
+fn report(outcomes: &[Outcome], time: Duration) -> bool {
+    println!();
+    let mut total = Counts::default();
+    for outcome in outcomes {
+        println!("ci: {outcome}");
+        total += outcome.counts;
+    }
+    let good = outcomes.iter().all(|outcome| outcome.problem.is_none());
+    println!("ci: {} in {:.0} s", if good { "all steps passed" } else { "FAILED" }, time.as_secs_f64());
+    println!("{total}");
+    good
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! The steps and the closing report.
+
+use std::time::Duration;
+
+use super::step::Outcome;
+use super::{Args, Counts, report, steps};
+
+fn outcome(problem: Option<&str>) -> Outcome {
+    let counts = Counts { passed: 1, failed: 0, ignored: 0 };
+    Outcome { name: "sample".into(), time: Duration::ZERO, counts, problem: problem.map(String::from) }
+}
+
+#[test]
+fn the_lab_can_be_left_out_and_nothing_else() {
+    let names = |no_lab| steps(&Args { no_lab }).into_iter().map(|step| step.name).collect::<Vec<_>>();
+    assert_eq!(names(true), ["test", "check aarch64"]);
+    assert_eq!(names(false), ["test", "check aarch64", "lab x86_64"]);
+}
+
+#[test]
+fn one_problem_fails_the_whole() {
+    assert!(report(&[outcome(None), outcome(None)], Duration::ZERO));
+    assert!(!report(&[outcome(None), outcome(Some("no test ran"))], Duration::ZERO));
+}

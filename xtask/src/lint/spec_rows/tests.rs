@@ -1,0 +1,32 @@
+//! Rows and the tests that name them.
+
+use super::{PAGE, check, rows};
+use crate::lint::tree::Tree;
+
+const TABLE: &str =
+    "# Rows\n\n| row | the device |\n|---|---|\n| A1 | x |\n| A10 | y |\n| U2 | z |\n| RANGE | no row |\n";
+
+fn missing(path: &str, text: &str) -> Vec<usize> {
+    check(&Tree::from_files([(PAGE, TABLE), (path, text)])).iter().map(|violation| violation.line).collect()
+}
+
+#[test]
+fn rows_are_the_first_cells_with_a_letter_and_a_number() {
+    let rows: Vec<String> =
+        rows(&Tree::from_files([(PAGE, TABLE)])).into_iter().map(|(_, row)| row).collect();
+    assert_eq!(rows, ["A1", "A10", "U2"]);
+}
+
+#[test]
+fn a_test_names_its_rows_by_whole_words() {
+    let tests = "src/a/tests.rs";
+    assert_eq!(missing(tests, ""), [5, 6, 7]);
+    assert_eq!(missing(tests, "#[test]\nfn a10_x() {}\n"), [5, 7]);
+    assert_eq!(
+        missing(tests, "#[test]\nfn a1_u2_x() {}\nproptest! {\n#[test]\nfn a10_y(x in 0..3) {}\n}\n"),
+        [0usize; 0]
+    );
+    assert_eq!(missing(tests, "fn f() { let u2 = \"a1\"; } // a10 \"A10\"\n"), [5, 6, 7]);
+    assert_eq!(missing(tests, "const CASES: &[&str] = &[\"A1\", \"A10: more\", \"no U2\"];\n"), [7]);
+    assert_eq!(missing("src/a.rs", "fn a1_x() {}\n"), [5, 6, 7], "product code shows nothing");
+}
