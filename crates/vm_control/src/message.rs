@@ -1,0 +1,33 @@
+//! What can be asked of a running machine, and what it answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ViommuReport;
+
+/// Longest request line in bytes, its newline included.
+pub const MAX_REQUEST: usize = 4 << 10;
+
+/// Longest reply line in bytes, its newline included.
+pub const MAX_REPLY: usize = 4 << 20;
+
+/// A request to a running machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    /// Stop the virtual CPUs and end the process.
+    Stop,
+    /// Describe the virtual IOMMU.
+    ViommuShow,
+}
+
+/// The machine's answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// It is done, or has begun and cannot fail any more.
+    Done,
+    /// The state of the virtual IOMMU.
+    Viommu(ViommuReport),
+    /// It was not done; the sentence says why.
+    Refused(String),
+}
