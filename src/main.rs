@@ -1,1 +1,42 @@
-fn main() {}
+//! mixvm: runs virtual machines that have an IOMMU of their own.
+
+mod check;
+mod cmdline;
+mod config;
+mod control;
+mod errors;
+mod host;
+mod machine;
+mod plan;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cmdline::{Cli, Command, ViommuCommand};
+use config::Arch;
+use errors::FAILED;
+use host::SysfsHost;
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    match execute(&Cli::parse().command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("mixvm: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn execute(command: &Command) -> anyhow::Result<u8> {
+    let out = &mut std::io::stdout();
+    match command {
+        Command::Run(args) => run::run(args, &SysfsHost::default()),
+        Command::Check(args) => check::run(args, &SysfsHost::default(), Arch::host(), out),
+        Command::Stop(args) => control::stop(&args.socket),
+        Command::Viommu(ViommuCommand::Show(args)) => control::show(&args.socket, args.json, out),
+    }
+}
+

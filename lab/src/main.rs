@@ -1,1 +1,58 @@
-fn main() {}
+//! `cargo lab`: a computer with an IOMMU, VFIO and KVM on any machine, by software emulation, and mixvm at work in it.
+//!
+//! L0 is the machine this runs on, L1 the lab host (an emulator's process), L2 the guest that mixvm starts in L1.
+
+mod apt;
+mod arch;
+mod cli;
+mod commands;
+mod console;
+mod cpio;
+mod disk;
+mod exec;
+mod initramfs;
+mod job;
+mod lab;
+mod modules;
+mod packages;
+mod paths;
+mod qemu;
+mod report;
+mod scenarios;
+mod summary;
+mod ui;
+mod viommu;
+mod vmm;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::commands::{Exec, Verdict};
+use crate::ui::Ui;
+
+fn main() -> ExitCode {
+    let mut ui = Ui::new();
+    let verdict = match Cli::parse().command {
+        Command::Demo { common, json } => commands::demo(common.into(), json, &mut ui),
+        Command::Test { common, only, cycles } => {
+            commands::test(common.into(), only.as_deref(), cycles, &mut ui)
+        }
+        Command::Shell { common } => commands::shell(common.into(), &mut ui),
+        Command::Exec { common, file, limit, without_vmm, words } => {
+            let exec = Exec { files: file, limit, with_vmm: !without_vmm, words };
+            commands::exec(common.into(), exec, &mut ui)
+        }
+    };
+    match verdict {
+        Ok(Verdict::Passed) => ExitCode::SUCCESS,
+        Ok(Verdict::Failed) => ExitCode::FAILURE,
+        Ok(Verdict::Code(code)) => ExitCode::from(code),
+        Err(error) => {
+            ui.fail(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -2,5 +2,15 @@
 
 mod device;
 pub mod iommu;
+mod pci;
+mod queue;
+mod rng;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
+mod worker;
 
-pub use device::{Activation, ActivateError, QueueHandle, VirtioDevice, VirtioInterrupt};
+pub use device::{ActivateError, Activation, QueueHandle, VirtioDevice, VirtioInterrupt};
+pub use pci::{MsiRoutes, PciDeps, VirtioPciDevice, VirtioPciError};
+pub use queue::{Chain, F_EVENT_IDX, F_INDIRECT_DESC, Ring, RingError};
+pub use rng::Rng;
+pub use worker::{Worker, WorkerHandler};

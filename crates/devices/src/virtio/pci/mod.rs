@@ -1,0 +1,314 @@
+//! Virtio over PCI, modern devices only: a [`VirtioDevice`] as a [`PciFunction`].
+//!
+//! Locks: the function's own lock is held around every method here. Device threads reach the [`Interrupt`] only.
+
+mod common;
+mod doorbells;
+mod interrupt;
+mod layout;
+mod start;
+
+use std::io;
+use std::sync::Arc;
+
+use base::GuestMem;
+use data_model::Bdf;
+use thiserror::Error;
+
+use self::common::{Common, Request};
+use self::doorbells::Kicks;
+use self::interrupt::{DRIVER_OK, Interrupt};
+use self::layout::{Capabilities, Region};
+use super::device::{Activation, VirtioDevice, VirtioInterrupt};
+use crate::irq::{IrqLine, MsiController};
+use crate::pci::{
+    BarWindow, ConfigError, ConfigSpace, ExpressKind, MsiTranslator, MsixTable, PciFunction, regs,
+};
+use crate::slots::Doorbells;
+
+/// What the transport needs of the machine.
+pub struct PciDeps {
+    /// Address of the function: requester of its MSIs.
+    pub at: Bdf,
+    /// Guest memory.
+    pub mem: Arc<GuestMem>,
+    /// Gives the MSI-X vectors.
+    pub msi: Arc<dyn MsiController>,
+    /// Where message addresses lead; `None`: they are guest-physical.
+    pub translate: Option<MsiTranslator>,
+    /// Binds the kicks.
+    pub doorbells: Arc<dyn Doorbells>,
+    /// INTA, for drivers without MSI-X; `None`: the function has no pin.
+    pub line: Option<Arc<dyn IrqLine>>,
+}
+
+/// A device cannot be put on PCI.
+#[derive(Debug, Error)]
+pub enum VirtioPciError {
+    /// More queues than the transport has doorbells for.
+    #[error(
+        "{at}: {device}: {count} queues are more than the {} that virtio-pci has room for",
+        layout::MAX_QUEUES
+    )]
+    Queues {
+        /// The function.
+        at: Bdf,
+        /// The device.
+        device: &'static str,
+        /// Its queues.
+        count: usize,
+    },
+    /// The configuration space has no room.
+    #[error("{at}: {device}: {source}")]
+    Config {
+        /// The function.
+        at: Bdf,
+        /// The device.
+        device: &'static str,
+        /// What does not fit.
+        source: ConfigError,
+    },
+    /// The host gives no event for a queue.
+    #[error("{at}: {device}: cannot make an event for a queue: {source}")]
+    Event {
+        /// The function.
+        at: Bdf,
+        /// The device.
+        device: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+/// Re-routes a device's MSIs after the translation of their addresses changed.
+#[derive(Clone)]
+pub struct MsiRoutes(Arc<Interrupt>);
+
+impl MsiRoutes {
+    /// Translates and routes all live vectors again. The caller must hold no lock that the translation takes.
+    pub fn refresh(&self) {
+        self.0.with(|ways| ways.msix.refresh());
+    }
+}
+
+/// A virtio device on PCI.
+pub struct VirtioPciDevice {
+    device: Box<dyn VirtioDevice>,
+    at: Bdf,
+    mem: Arc<GuestMem>,
+    config: ConfigSpace,
+    places: Capabilities,
+    common: Common,
+    interrupt: Arc<Interrupt>,
+    kicks: Kicks,
+    complained: bool,
+}
+
+impl VirtioPciDevice {
+    /// Puts `device` on PCI.
+    pub fn new(device: Box<dyn VirtioDevice>, deps: PciDeps) -> Result<VirtioPciDevice, VirtioPciError> {
+        let (at, name) = (deps.at, device.name());
+        let sizes = device.queue_sizes();
+        let count = sizes.len();
+        if count > layout::MAX_QUEUES {
+            return Err(VirtioPciError::Queues { at, device: name, count });
+        }
+        let vectors = count as u16 + 1;
+        let kind = if at.bus() == 0 { ExpressKind::RootComplexEndpoint } else { ExpressKind::Endpoint };
+        let built = layout::build(device.device_id(), kind, count, vectors);
+        let (mut config, places) =
+            built.map_err(|source| VirtioPciError::Config { at, device: name, source })?;
+        config.set_u8(regs::INTERRUPT_PIN, deps.line.is_some().into());
+        config.seal();
+        let mut msix = MsixTable::new(deps.msi, at, vectors);
+        if let Some(translate) = deps.translate {
+            msix = msix.with_translator(translate);
+        }
+        let kicks = Kicks::new(deps.doorbells, count);
+        let kicks = kicks.map_err(|source| VirtioPciError::Event { at, device: name, source })?;
+        let common = Common::new(device.features(), sizes);
+        let interrupt = Arc::new(Interrupt::new(msix, deps.line, count));
+        Ok(VirtioPciDevice {
+            device,
+            at,
+            mem: deps.mem,
+            config,
+            places,
+            common,
+            interrupt,
+            kicks,
+            complained: false,
+        })
+    }
+
+    /// For whoever changes the translation of message addresses.
+    pub fn msi_routes(&self) -> MsiRoutes {
+        MsiRoutes(self.interrupt.clone())
+    }
+
+    fn act(&mut self, request: Request) {
+        match request {
+            Request::Reset => {
+                self.device.reset();
+                self.clear();
+            }
+            Request::Start => self.start(),
+            Request::Refuse => self.interrupt.needs_reset(),
+        }
+    }
+
+    /// Registers after a reset. The device has stopped already: its threads cannot set a bit behind us.
+    fn clear(&mut self) {
+        self.interrupt.reset();
+        self.common.reset();
+        self.follow_bar();
+    }
+
+    fn start(&mut self) {
+        self.interrupt.add_status(DRIVER_OK);
+        if let Err(reason) = self.try_start() {
+            // Told once: a guest can try again for ever.
+            if !std::mem::replace(&mut self.complained, true) {
+                log::warn!("{}: {}: cannot start: {reason}", self.at, self.device.name());
+            }
+            return self.interrupt.needs_reset();
+        }
+        self.follow_bar();
+    }
+
+    fn try_start(&mut self) -> Result<(), String> {
+        let activation = Activation {
+            mem: self.mem.clone(),
+            interrupt: self.interrupt.clone(),
+            queues: start::queues(&self.common, &self.kicks, &self.mem)?,
+            features: self.common.features(),
+        };
+        self.device.activate(activation).map_err(|error| error.reason)
+    }
+
+    fn started(&self) -> bool {
+        self.interrupt.status() & DRIVER_OK != 0
+    }
+
+    /// Doorbells are bound while the device runs, where the BAR is.
+    fn follow_bar(&mut self) {
+        let window = self.config.windows().into_iter().find(|window| window.bar == layout::BAR);
+        let bar = window.map(|window| window.span.start()).filter(|_| self.started());
+        self.kicks.bind(bar);
+    }
+
+    /// The BAR access that the window capability stands for: offset and length.
+    fn window_access(&self) -> Option<(u64, usize)> {
+        let at = self.places.window;
+        let (bar, offset, length) =
+            (self.config.u8(at + 4), self.config.u32(at + 8), self.config.u32(at + 12));
+        let fits = bar == layout::BAR && matches!(length, 1 | 2 | 4) && offset.is_multiple_of(length);
+        fits.then_some((u64::from(offset), length as usize))
+    }
+
+    /// Whether a configuration access touches the window's data.
+    fn touches_window(&self, offset: u16, len: usize) -> bool {
+        touches(offset, len, self.places.window + 16, 4)
+    }
+}
+
+/// Whether an access of `len` bytes at `offset` touches a register of `size` bytes at `register`.
+fn touches(offset: u16, len: usize, register: u16, size: usize) -> bool {
+    let (offset, register) = (usize::from(offset), usize::from(register));
+    offset < register + size && register < offset + len
+}
+
+impl PciFunction for VirtioPciDevice {
+    fn config_read(&mut self, offset: u16, data: &mut [u8]) {
+        if touches(offset, data.len(), regs::STATUS, 2) {
+            let status = self.config.u16(regs::STATUS) & !regs::STATUS_INTX;
+            let pending = if self.interrupt.line_pending() { regs::STATUS_INTX } else { 0 };
+            self.config.set_u16(regs::STATUS, status | pending);
+        }
+        if self.touches_window(offset, data.len())
+            && let Some((place, len)) = self.window_access()
+        {
+            let mut value = [0; 4];
+            self.bar_read(layout::BAR, place, value.get_mut(..len).unwrap_or_default());
+            self.config.set(self.places.window + 16, &value);
+        }
+        self.config.read(offset, data);
+    }
+
+    fn config_write(&mut self, offset: u16, data: &[u8]) {
+        self.config.write(offset, data);
+        if self.touches_window(offset, data.len())
+            && let Some((place, len)) = self.window_access()
+        {
+            let value = self.config.u32(self.places.window + 16).to_le_bytes();
+            self.bar_write(layout::BAR, place, value.get(..len).unwrap_or_default());
+        }
+        if touches(offset, data.len(), self.places.msix + 2, 2) {
+            let control = self.config.u16(self.places.msix + 2);
+            self.interrupt.with(|ways| ways.msix.set_control(control));
+        }
+        if touches(offset, data.len(), regs::COMMAND, 2) {
+            self.interrupt.set_line_off(self.config.u16(regs::COMMAND) & regs::COMMAND_INTX_OFF != 0);
+        }
+        self.follow_bar();
+    }
+
+    fn windows(&self) -> Vec<BarWindow> {
+        self.config.windows()
+    }
+
+    fn bar_read(&mut self, bar: u8, offset: u64, data: &mut [u8]) {
+        data.fill(0);
+        if bar != layout::BAR {
+            return data.fill(0xff);
+        }
+        match layout::region(offset) {
+            Region::Common(at) => self.common.read(at, data, &self.interrupt),
+            Region::Isr => {
+                if let Some(byte) = data.first_mut() {
+                    *byte = self.interrupt.take_isr();
+                }
+            }
+            Region::Device(at) => self.device.config_read(at, data),
+            Region::MsixTable(at) => self.interrupt.with(|ways| ways.msix.table_read(at, data)),
+            Region::MsixPending(at) => self.interrupt.with(|ways| ways.msix.pending_read(at, data)),
+            Region::Notify(_) | Region::Nothing => {}
+        }
+    }
+
+    fn bar_write(&mut self, bar: u8, offset: u64, data: &[u8]) {
+        if bar != layout::BAR {
+            return;
+        }
+        match layout::region(offset) {
+            Region::Common(at) => {
+                let request = self.common.write(at, data, &self.interrupt);
+                request.into_iter().for_each(|request| self.act(request));
+            }
+            Region::Device(at) => {
+                let allowed = self.device.config_write(at, data, self.common.features());
+                self.interrupt.refuse_unless(allowed);
+            }
+            Region::Notify(at) if self.started() => self.kicks.ring(at),
+            Region::MsixTable(at) => self.interrupt.with(|ways| drop(ways.msix.table_write(at, data))),
+            _ => {}
+        }
+    }
+
+    fn reset(&mut self) {
+        self.device.system_reset();
+        self.config.reset();
+        self.interrupt.with(|ways| ways.msix.reset());
+        self.interrupt.set_line_off(false);
+        self.clear();
+    }
+}
+
+impl Drop for VirtioPciDevice {
+    fn drop(&mut self) {
+        self.device.reset();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! The thread of a device: waits for kicks, drains the rings, stops when asked.
+//!
+//! Invariant: once [`Worker::stop`] has returned, the thread is gone and touches no guest memory.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use base::{EventFd, Poller};
+
+use super::device::{QueueHandle, VirtioInterrupt};
+use super::queue::{Chain, Ring, RingError};
+use crate::virtio::Activation;
+
+/// What a device does with a request.
+pub trait WorkerHandler: Send + 'static {
+    /// Carries out one request of queue `index` and gives the bytes it wrote. It must return soon: a stop waits for it.
+    fn handle(&mut self, index: u16, chain: &Chain, ring: &Ring) -> Result<u32, RingError>;
+}
+
+/// Token of the stop event; the queues' tokens are their numbers.
+const STOP: u64 = u64::MAX;
+
+/// A running device.
+pub struct Worker {
+    stop: EventFd,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Queue {
+    index: u16,
+    ring: Ring,
+    kick: EventFd,
+}
+
+impl Worker {
+    /// Starts the thread `name` on all queues of `activation`.
+    pub fn start(name: &str, activation: Activation, handler: impl WorkerHandler) -> io::Result<Worker> {
+        let stop = EventFd::new(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)?;
+        let poller = Poller::new()?;
+        poller.add(&stop, STOP)?;
+        let mut queues = Vec::new();
+        for (index, handle) in (0..).zip(activation.queues) {
+            let Some(QueueHandle { queue, kick }) = handle else { continue };
+            poller.add(&kick, u64::from(index))?;
+            let handle = QueueHandle { queue, kick };
+            let (ring, kick) = Ring::new(handle, activation.mem.clone(), activation.features);
+            queues.push(Queue { index, ring, kick });
+        }
+        let service = Service { poller, queues, interrupt: activation.interrupt, handler };
+        let thread = std::thread::Builder::new().name(name.into()).spawn(move || service.run())?;
+        Ok(Worker { stop, thread: Some(thread) })
+    }
+
+    /// Ends the thread and waits for it.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        if let Err(error) = self.stop.write(1) {
+            log::error!("cannot ask a device thread to stop: {error}");
+        }
+        if thread.join().is_err() {
+            log::error!("a device thread ended by a panic");
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+struct Service<H> {
+    poller: Poller,
+    queues: Vec<Queue>,
+    interrupt: Arc<dyn VirtioInterrupt>,
+    handler: H,
+}
+
+impl<H: WorkerHandler> Service<H> {
+    fn run(mut self) {
+        // What the driver made available before it set DRIVER_OK has no kick of its own.
+        for n in 0..self.queues.len() {
+            self.serve(n);
+        }
+        loop {
+            let ready = match self.poller.wait(None) {
+                Ok(ready) => ready,
+                Err(error) => {
+                    log::error!("a device thread cannot wait for its events: {error}");
+                    return self.interrupt.needs_reset();
+                }
+            };
+            if ready.iter().any(|event| event.token == STOP) {
+                return;
+            }
+            for event in ready {
+                let place = self.queues.iter().position(|queue| u64::from(queue.index) == event.token);
+                if let Some(n) = place {
+                    self.serve(n);
+                }
+            }
+        }
+    }
+
+    /// Drains one queue; a broken one is left alone until the driver resets the device.
+    fn serve(&mut self, n: usize) {
+        let Some(queue) = self.queues.get_mut(n) else { return };
+        let _ = queue.kick.read();
+        if let Err(error) = drain(queue, &mut self.handler, &*self.interrupt) {
+            log::debug!("queue {}: {error}; the device needs a reset", queue.index);
+            if let Err(error) = self.poller.remove(&queue.kick) {
+                log::error!("cannot stop watching a queue: {error}");
+            }
+            self.queues.remove(n);
+            self.interrupt.needs_reset();
+        }
+    }
+}
+
+fn drain(
+    queue: &mut Queue,
+    handler: &mut impl WorkerHandler,
+    interrupt: &dyn VirtioInterrupt,
+) -> Result<(), RingError> {
+    // At most one ring's worth in a row, so that a driver that never stops does not keep the thread from its stop event.
+    let mut left = queue.ring.size();
+    loop {
+        queue.ring.quiet()?;
+        while let Some(chain) = queue.ring.pop()? {
+            let written = handler.handle(queue.index, &chain, &queue.ring)?;
+            queue.ring.push(chain.head(), written)?;
+            if queue.ring.interrupt_wanted()? {
+                interrupt.queue(queue.index);
+            }
+            left = left.saturating_sub(1);
+            if left == 0 {
+                let _ = queue.kick.write(1);
+                return Ok(());
+            }
+        }
+        if !queue.ring.ask()? {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

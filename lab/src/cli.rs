@@ -1,0 +1,92 @@
+//! The command line of `cargo lab`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::arch::Arch;
+use crate::lab::Choices;
+
+/// A host with an IOMMU, VFIO and KVM by emulation, and the runs made in it.
+#[derive(Debug, Parser)]
+#[command(name = "cargo lab")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// From nothing to a guest that reads an assigned disk through the virtual IOMMU, with a summary of what happened
+    Demo {
+        #[command(flatten)]
+        common: Common,
+        /// Print the summary as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run the table of scenarios, one line each
+    Test {
+        #[command(flatten)]
+        common: Common,
+        /// Only scenarios whose name contains this
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+        /// Add this many plain starts and ends, to see whether anything piles up
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        cycles: u32,
+    },
+    /// A shell in the lab host, with the devices bound to vfio-pci and mixvm on the path
+    Shell {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Run a command in the lab host and return its output and exit code
+    Exec {
+        #[command(flatten)]
+        common: Common,
+        /// A static program or a data file to put into the lab host's /bin (may be given several times)
+        #[arg(long, value_name = "PATH")]
+        file: Vec<PathBuf>,
+        /// Seconds after which the command is ended
+        #[arg(long, default_value_t = 300)]
+        limit: u32,
+        /// Do not build mixvm
+        #[arg(long)]
+        without_vmm: bool,
+        /// Shell text; $NVME and $E1000E are the PCI addresses of the devices
+        #[arg(required = true, last = true)]
+        words: Vec<String>,
+    },
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Architecture of the lab host and of mixvm
+    #[arg(long, value_enum, default_value = "x86_64")]
+    arch: Arch,
+    /// Seconds without progress after which a run counts as stalled
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    stall: u32,
+    /// Look for newer kernel packages than those in the cache
+    #[arg(long)]
+    refresh: bool,
+    /// A static VMM to use in place of building mixvm
+    #[arg(long, value_name = "PATH")]
+    vmm: Option<PathBuf>,
+    /// A kernel for the lab host with everything built in, in place of Debian's
+    #[arg(long, value_name = "PATH")]
+    host_kernel: Option<PathBuf>,
+    /// A kernel for the guests with everything built in, in place of Debian's
+    #[arg(long, value_name = "PATH")]
+    guest_kernel: Option<PathBuf>,
+}
+
+impl From<Common> for Choices {
+    fn from(common: Common) -> Self {
+        let Common { arch, stall, refresh, vmm, host_kernel, guest_kernel } = common;
+        Self { arch, stall, refresh, vmm, host_kernel, guest_kernel }
+    }
+}

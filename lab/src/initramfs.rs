@@ -1,0 +1,85 @@
+//! Packs the two root file systems: the lab host's and the guest's.
+//!
+//! Both are busybox, kernel modules with their load lists, and an init script. What changes from run to run (the VMM,
+//! the guest's kernel, the job) is not in here but in the folder shared with the lab host, so archives are made once.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::apt::Packages;
+use crate::arch::Arch;
+use crate::cpio::Archive;
+use crate::modules::Modules;
+use crate::paths::write_whole;
+
+const COMMON: &str = include_str!("scripts/common.sh");
+const HOST_LIBRARY: &str = include_str!("scripts/host.sh");
+const HOST_INIT: &str = include_str!("scripts/host-init.sh");
+const GUEST_INIT: &str = include_str!("scripts/guest-init.sh");
+
+/// What goes into one archive.
+struct Contents<'a> {
+    name: &'a str,
+    modules: Vec<&'a str>,
+    scripts: Vec<(&'a str, &'a str)>,
+}
+
+/// The lab host's archive. A host kernel of one's own has all it needs built in: it gets no modules.
+pub fn host(arch: Arch, packages: &Packages, with_modules: bool, folder: &Path) -> Result<PathBuf> {
+    let mut modules = Vec::new();
+    if with_modules {
+        modules.extend(["9pnet_virtio", "9p", "vfio_iommu_type1", "vfio-pci"]);
+        modules.extend(arch.host_modules());
+    }
+    let scripts = vec![("init", HOST_INIT), ("lib/common.sh", COMMON), ("lib/host.sh", HOST_LIBRARY)];
+    pack(Contents { name: "host", modules, scripts }, packages, folder)
+}
+
+/// The guest's archive.
+pub fn guest(packages: &Packages, with_modules: bool, folder: &Path) -> Result<PathBuf> {
+    let modules =
+        if with_modules { vec!["virtio_pci", "virtio-iommu", "nvme", "e1000e"] } else { Vec::new() };
+    let scripts = vec![("init", GUEST_INIT), ("lib/common.sh", COMMON)];
+    pack(Contents { name: "guest", modules, scripts }, packages, folder)
+}
+
+fn pack(contents: Contents, packages: &Packages, folder: &Path) -> Result<PathBuf> {
+    let mut hasher = DefaultHasher::new();
+    (&packages.release, &contents.modules, &contents.scripts, env!("CARGO_PKG_VERSION")).hash(&mut hasher);
+    let path = folder.join(format!("{}-{:016x}.cpio", contents.name, hasher.finish()));
+    if path.is_file() {
+        return Ok(path);
+    }
+    write_whole(&path, &archive(&contents, packages)?)?;
+    Ok(path)
+}
+
+fn archive(contents: &Contents, packages: &Packages) -> Result<Vec<u8>> {
+    let busybox =
+        fs::read(&packages.busybox).with_context(|| format!("reading {}", packages.busybox.display()))?;
+    let mut archive = Archive::new(Vec::new());
+    for folder in ["bin", "dev", "lib", "modules"] {
+        archive.directory(folder)?;
+    }
+    archive.char_device("dev/console", 5, 1)?;
+    archive.file("bin/busybox", &busybox, true)?;
+    archive.symlink("bin/sh", "busybox")?;
+    for (name, text) in &contents.scripts {
+        archive.file(name, text.as_bytes(), *name == "init")?;
+    }
+    if !contents.modules.is_empty() {
+        let index = Modules::index(&packages.modules)?;
+        for name in &contents.modules {
+            let order: Vec<_> = index.closure(&[name])?.into_iter().map(|module| module.name).collect();
+            archive.file(&format!("modules/{name}.load"), order.join("\n").as_bytes(), false)?;
+        }
+        for module in index.closure(&contents.modules)? {
+            archive.file(&format!("modules/{}.ko", module.name), &module.bytes, false)?;
+        }
+    }
+    Ok(archive.finish()?)
+}

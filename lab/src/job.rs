@@ -1,0 +1,127 @@
+//! What the lab host is asked to do, and the shell text that asks it.
+//!
+//! A job is a list of steps over the functions of `scripts/host.sh`. Files beside the VMM and the guest's kernel come in
+//! through [`Job::files`]; a test program that drives VFIO without a guest is a file and a [`Step::Command`].
+
+use std::path::PathBuf;
+
+use crate::exec::quoted;
+use crate::qemu::Device;
+
+/// One life of the VMM.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    /// Names the folder with its results.
+    pub name: String,
+    /// Number of vCPUs.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// The devices assigned to it.
+    pub devices: Vec<Device>,
+    /// Kernel parameters beside those that every guest gets.
+    pub params: String,
+    /// What the guest's init shall do: `disk`, `network`, `reboot`.
+    pub actions: Vec<&'static str>,
+    /// Further options of `mixvm run`.
+    pub options: Vec<String>,
+}
+
+/// One thing that the lab host does.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// `mixvm check` on each of these devices, results under `name`.
+    Check { name: String, devices: Vec<Device> },
+    /// Runs a guest to its end.
+    Guest(Guest),
+    /// Runs a shell command for at most `limit` seconds, results under `name`.
+    Command { name: String, limit: u32, shell: String },
+}
+
+/// Everything about one boot of the lab host.
+#[derive(Clone, Debug, Default)]
+pub struct Job {
+    /// Devices handed to vfio-pci before the first step.
+    pub devices: Vec<Device>,
+    /// Programs and data to put into the host's `/bin`: (source, name there).
+    pub files: Vec<(PathBuf, String)>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// Seconds of silence after which a guest counts as stalled.
+    pub guest_stall: u32,
+}
+
+impl Job {
+    /// The job as shell text, to be sourced by the lab host's init.
+    pub fn script(&self, pattern_mib: usize) -> String {
+        let mut text = String::from("# Written by `cargo lab`.\n");
+        for device in &self.devices {
+            let (vendor, id, variable) = device.identity();
+            text.push_str(&format!(
+                "{variable}=$(find_pci {vendor} {id}) || mark fail 'no {device:?} on the lab host'\n\
+                 assign \"${variable}\"\nexport {variable}\n"
+            ));
+        }
+        text.push_str("mark assigned-all\n");
+        for (at, step) in self.steps.iter().enumerate() {
+            text.push_str(&self.step(at, step, pattern_mib));
+            text.push('\n');
+        }
+        text
+    }
+
+    fn step(&self, at: usize, step: &Step, pattern_mib: usize) -> String {
+        match step {
+            Step::Check { name, devices } => {
+                let options: String = devices.iter().map(|d| format!(" --vfio {}", bdf(*d))).collect();
+                format!("command_step {} 60 \"mixvm check --virtio-iommu{options} --json\"", quoted(name))
+            }
+            Step::Guest(guest) => {
+                let functions: Vec<_> = guest.devices.iter().map(|device| bdf(*device)).collect();
+                format!(
+                    "guest {} {} \"{}\" {}",
+                    quoted(&guest.name),
+                    self.guest_stall,
+                    functions.join(" "),
+                    guest.words(at, pattern_mib).join(" ")
+                )
+            }
+            Step::Command { name, limit, shell } => {
+                format!("command_step {} {limit} {}", quoted(name), quoted(shell))
+            }
+        }
+    }
+}
+
+impl Guest {
+    /// The VMM's command line, as words of shell text.
+    fn words(&self, index: usize, pattern_mib: usize) -> Vec<String> {
+        let params = format!(
+            "console=ttyS0 panic=-1 lab.do={} lab.mib={pattern_mib} lab.index={index} {}",
+            self.actions.join(","),
+            self.params
+        );
+        let mut words: Vec<String> =
+            ["mixvm", "run", "--disable-sandbox", "--cpus"].map(str::to_owned).into();
+        words.extend([self.cpus.to_string(), "--mem".into(), self.memory_mib.to_string()]);
+        words.extend(["--initrd", "/lab/guest.img", "-p"].map(str::to_owned));
+        words.push(quoted(params.trim_end()));
+        words.push("--virtio-iommu".into());
+        for device in &self.devices {
+            words.extend(["--vfio".to_owned(), format!("\"{}\"", bdf(*device))]);
+        }
+        words.extend(self.options.iter().map(|option| quoted(option)));
+        words.extend(["-s", "/run/vm.sock", "--serial", SERIAL, "/lab/guest-kernel"].map(str::to_owned));
+        words
+    }
+}
+
+/// The guest's console: out to standard output, in from standard input.
+const SERIAL: &str = "type=stdout";
+
+fn bdf(device: Device) -> String {
+    format!("${}", device.identity().2)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! The shell text of jobs.
+
+use std::process::Command;
+
+use super::{Guest, Job, Step};
+use crate::qemu::Device;
+
+fn guest() -> Guest {
+    Guest {
+        name: "two".into(),
+        cpus: 4,
+        memory_mib: 512,
+        devices: vec![Device::Nvme, Device::E1000e],
+        params: "iommu.strict=1".into(),
+        actions: vec!["disk", "network"],
+        options: Vec::new(),
+    }
+}
+
+fn job(steps: Vec<Step>) -> Job {
+    Job { devices: vec![Device::Nvme, Device::E1000e], steps, guest_stall: 90, ..Job::default() }
+}
+
+#[test]
+fn a_guest_becomes_one_vmm_command_with_its_devices() {
+    let text = job(vec![Step::Guest(guest())]).script(32);
+    let line = text.lines().find(|line| line.starts_with("guest ")).unwrap();
+    assert!(
+        line.starts_with(r#"guest two 90 "$NVME $E1000E" mixvm run --disable-sandbox --cpus 4 --mem 512"#)
+    );
+    assert!(
+        line.contains("'console=ttyS0 panic=-1 lab.do=disk,network lab.mib=32 lab.index=0 iommu.strict=1'")
+    );
+    assert!(line.contains(r#"--virtio-iommu --vfio "$NVME" --vfio "$E1000E" -s /run/vm.sock"#));
+    assert!(line.ends_with("/lab/guest-kernel"));
+}
+
+#[test]
+fn devices_are_bound_before_the_first_step() {
+    let text = job(vec![Step::Command { name: "x".into(), limit: 5, shell: "true".into() }]).script(32);
+    let at = |part: &str| text.find(part).unwrap();
+    assert!(at("NVME=$(find_pci 1b36 0010)") < at("assign \"$E1000E\""));
+    assert!(at("assign \"$E1000E\"") < at("command_step x 5 true"));
+}
+
+#[test]
+fn every_job_is_valid_shell() {
+    let steps = vec![
+        Step::Check { name: "check".into(), devices: vec![Device::Nvme, Device::E1000e] },
+        Step::Guest(guest()),
+        Step::Command { name: "it's".into(), limit: 5, shell: "echo \"a b\" 'c' | cat".into() },
+    ];
+    let output = Command::new("sh").args(["-n", "-c", &job(steps).script(32)]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

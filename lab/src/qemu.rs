@@ -1,0 +1,102 @@
+//! The emulator's command line: a pure function from what the run needs to words.
+
+use std::path::PathBuf;
+
+use crate::arch::Arch;
+
+/// The devices that the lab host can have for its guests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// An NVMe disk with the known pattern.
+    Nvme,
+    /// A network card with MSI-X, on a network of its own without any way out.
+    E1000e,
+}
+
+impl Device {
+    /// The PCI ids to find it by, and the shell variable that will name it in a job.
+    pub fn identity(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Device::Nvme => ("1b36", "0010", "NVME"),
+            Device::E1000e => ("8086", "10d3", "E1000E"),
+        }
+    }
+}
+
+/// A lab host about to be started.
+pub struct Host<'a> {
+    /// What it is.
+    pub arch: Arch,
+    /// Its kernel.
+    pub kernel: PathBuf,
+    /// Its initramfs.
+    pub initrd: PathBuf,
+    /// The disk that the NVMe device shows; writes to it are thrown away.
+    pub disk: PathBuf,
+    /// The folder that the host mounts as `/lab`.
+    pub share: PathBuf,
+    /// The devices, each behind a root port of its own, so that each has its own group.
+    pub devices: &'a [Device],
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Whether the job hands over to a person.
+    pub interactive: bool,
+}
+
+impl Host<'_> {
+    /// All words after the program's name.
+    pub fn words(&self) -> Vec<String> {
+        let mut words: Vec<String> = ["-accel", "tcg,thread=multi"].map(str::to_owned).into();
+        words.extend(self.arch.machine().iter().map(|word| (*word).to_owned()));
+        let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
+        add("-smp", "2".into());
+        add("-m", self.memory_mib.to_string());
+        add("-fsdev", format!("local,id=share,security_model=none,path={}", escaped(&self.share)));
+        add("-device", "virtio-9p-pci,fsdev=share,mount_tag=lab".into());
+        for (at, device) in self.devices.iter().enumerate() {
+            let port = at + 1;
+            add("-device", format!("pcie-root-port,id=rp{port},chassis={port},slot={port}"));
+            match device {
+                Device::Nvme => {
+                    let disk = escaped(&self.disk);
+                    add("-drive", format!("file={disk},if=none,id=nv,format=raw,cache=unsafe,snapshot=on"));
+                    add("-device", format!("nvme,serial=mixvm-lab,drive=nv,bus=rp{port}"));
+                }
+                Device::E1000e => {
+                    add("-netdev", "user,id=net,restrict=on".into());
+                    add("-device", format!("e1000e,netdev=net,romfile=,bus=rp{port}"));
+                }
+            }
+        }
+        add("-kernel", self.kernel.display().to_string());
+        add("-initrd", self.initrd.display().to_string());
+        add("-append", self.cmdline());
+        add("-display", "none".into());
+        add("-serial", if self.interactive { "mon:stdio" } else { "stdio" }.into());
+        if !self.interactive {
+            add("-monitor", "none".into());
+        }
+        words.extend(["-nodefaults", "-no-user-config", "-no-reboot"].map(str::to_owned));
+        words
+    }
+
+    fn cmdline(&self) -> String {
+        let mut line = self.arch.host_cmdline().to_owned();
+        let modules = self.arch.host_modules();
+        if !modules.is_empty() {
+            line.push_str(&format!(" lab.modules={}", modules.join(",")));
+        }
+        if self.interactive {
+            line.push_str(" lab.shell=1");
+        }
+        line
+    }
+}
+
+/// A path inside a QEMU option list, where a comma is written twice.
+fn escaped(path: &std::path::Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+#[cfg(test)]
+mod tests;

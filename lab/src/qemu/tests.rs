@@ -1,0 +1,62 @@
+//! The emulator's command line for each architecture and device.
+
+use clap::ValueEnum;
+
+use super::{Device, Host};
+use crate::arch::Arch;
+
+fn host(arch: Arch, devices: &[Device]) -> Host<'_> {
+    Host {
+        arch,
+        kernel: "/k".into(),
+        initrd: "/i".into(),
+        disk: "/a,b/disk".into(),
+        share: "/s,hare".into(),
+        devices,
+        memory_mib: 2048,
+        interactive: false,
+    }
+}
+
+fn value_after<'a>(words: &'a [String], option: &str, part: &str) -> &'a str {
+    let mut pairs = words.windows(2).filter(|pair| pair[0] == option);
+    pairs.find(|pair| pair[1].contains(part)).map(|pair| pair[1].as_str()).unwrap()
+}
+
+#[test]
+fn every_device_sits_behind_its_own_root_port() {
+    for arch in Arch::value_variants() {
+        let words = host(*arch, &[Device::Nvme, Device::E1000e]).words();
+        assert!(value_after(&words, "-device", "nvme,").ends_with("bus=rp1"));
+        assert!(value_after(&words, "-device", "e1000e,").ends_with("bus=rp2"));
+        assert!(value_after(&words, "-device", "id=rp2,").contains("chassis=2,slot=2"));
+    }
+}
+
+#[test]
+fn the_iommu_stands_before_the_devices_that_it_translates() {
+    let words = host(Arch::X86_64, &[Device::Nvme]).words();
+    let at = |part: &str| words.iter().position(|word| word.starts_with(part)).unwrap();
+    assert!(at("intel-iommu") < at("nvme,"));
+}
+
+#[test]
+fn commas_in_paths_do_not_split_options() {
+    let words = host(Arch::Aarch64, &[Device::Nvme]).words();
+    assert!(value_after(&words, "-drive", "file=").starts_with("file=/a,,b/disk,if=none"));
+    assert!(value_after(&words, "-fsdev", "local").ends_with("path=/s,,hare"));
+}
+
+#[test]
+fn guests_cannot_alter_the_pattern_or_reach_a_network() {
+    let words = host(Arch::X86_64, &[Device::Nvme, Device::E1000e]).words();
+    assert!(value_after(&words, "-drive", "file=").contains("snapshot=on"));
+    assert!(value_after(&words, "-netdev", "user").contains("restrict=on"));
+}
+
+#[test]
+fn the_host_is_told_which_modules_its_kvm_needs() {
+    let line = |arch| value_after(&host(arch, &[]).words(), "-append", "console=").to_owned();
+    assert!(line(Arch::X86_64).contains("lab.modules=kvm-amd"));
+    assert!(!line(Arch::Aarch64).contains("lab.modules"));
+}

@@ -1,0 +1,167 @@
+//! What one guest's life left in its results folder, parsed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::console::guest_fact;
+use crate::exec;
+use crate::viommu::Viommu;
+
+/// A group as the guest's kernel shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// Its number in the guest.
+    pub number: String,
+    /// The kind of its domain: `DMA-FQ`, `DMA`, `identity`.
+    pub kind: String,
+    /// The device's address in the guest.
+    pub device: String,
+    /// The device's driver in the guest.
+    pub driver: String,
+}
+
+/// Interrupts of one vector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Vector {
+    /// The name that the driver gave it.
+    pub name: String,
+    /// How many the guest took.
+    pub taken: u64,
+}
+
+/// One guest's life, as the guest and the host told it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// The VMM's command line.
+    pub command: String,
+    /// The VMM's exit code.
+    pub exit: Option<i32>,
+    /// The last lines that the VMM wrote to its standard error.
+    pub said: String,
+    /// SHA-256 that the guest read through the device.
+    pub digest: Option<String>,
+    /// Whether a copy made by the device read back right.
+    pub write: Option<String>,
+    /// `ok` when the network answered.
+    pub ping: Option<String>,
+    /// How often the disk's driver was taken off and put back, and the disk still read right.
+    pub rebinds: u64,
+    /// Number of processors that the guest saw.
+    pub cpus: Option<u64>,
+    /// The guest's groups.
+    pub groups: Vec<Group>,
+    /// The guest's `reserved_regions` lines, led by the group's number.
+    pub reserved: Vec<String>,
+    /// Interrupts by vector.
+    pub vectors: Vec<Vector>,
+    /// The guest's kernel log about its IOMMU.
+    pub guest_log: Vec<String>,
+    /// What the guest's script found wrong.
+    pub guest_failures: Vec<String>,
+    /// Seconds from the VMM's start to its end.
+    pub seconds: Option<f64>,
+    /// Seconds of guest uptime when its disk was there.
+    pub disk_up: Option<f64>,
+    /// Stalls of the guest that were answered by another try.
+    pub retries: u32,
+    /// Whether the second try stalled too.
+    pub stalled: bool,
+    /// Host addresses whose group could be opened after the end.
+    pub free: Vec<String>,
+    /// Host addresses whose group could not.
+    pub busy: Vec<String>,
+    /// Locked memory on the host after the end, in KiB.
+    pub locked_kib: Option<i64>,
+    /// Pages still pinned on the host after the end.
+    pub pinned_pages: Option<i64>,
+    /// Lines of the host's kernel about DMA faults.
+    pub host_faults: Vec<String>,
+    /// The virtual IOMMU while the guest waited.
+    pub viommu: Option<Viommu>,
+    /// Why [`Report::viommu`] is missing.
+    pub viommu_error: Option<String>,
+    /// Where all this was read from.
+    pub folder: PathBuf,
+}
+
+impl Report {
+    /// Reads the results folder of one guest.
+    pub fn read(folder: &Path) -> Self {
+        let text = |name: &str| {
+            String::from_utf8_lossy(&fs::read(folder.join(name)).unwrap_or_default()).into_owned()
+        };
+        let mut report = Self { command: text("command").trim().to_owned(), ..Self::default() };
+        folder.clone_into(&mut report.folder);
+        report.said = exec::tail(&folder.join("stderr"), 4);
+        for line in text("console").lines() {
+            if let Some(fact) = guest_fact(line) {
+                report.guest_said(fact);
+            }
+        }
+        for line in text("facts").lines() {
+            report.host_said(line);
+        }
+        report.host_faults = text("host.dmesg").lines().filter(|l| is_fault(l)).map(str::to_owned).collect();
+        match serde_json::from_str(&text("viommu.json")) {
+            Ok(viommu) => report.viommu = Some(viommu),
+            Err(error) => report.viommu_error = Some(format!("{error}; {}", text("viommu.err").trim())),
+        }
+        report
+    }
+
+    fn guest_said(&mut self, fact: &str) {
+        let (key, rest) = fact.split_once(' ').unwrap_or((fact, ""));
+        let words: Vec<_> = rest.split_whitespace().collect();
+        match (key, words.as_slice()) {
+            ("digest", [digest]) => self.digest = Some((*digest).to_owned()),
+            ("write", [word]) => self.write = Some((*word).to_owned()),
+            ("ping", [word]) => self.ping = Some((*word).to_owned()),
+            ("rebound", [cycle]) => self.rebinds = cycle.parse().unwrap_or(0),
+            ("cpus", [count]) => self.cpus = count.parse().ok(),
+            ("disk-up", [seconds]) => self.disk_up = seconds.parse().ok(),
+            ("group", [number, kind, device, driver]) => {
+                let [number, kind, device, driver] = [number, kind, device, driver].map(|w| (*w).to_owned());
+                self.groups.push(Group { number, kind, device, driver });
+            }
+            ("reserved", _) => self.reserved.push(rest.to_owned()),
+            ("irq", [name, taken]) => {
+                self.vectors.push(Vector { name: (*name).to_owned(), taken: taken.parse().unwrap_or(0) });
+            }
+            ("dmesg", _) => self.guest_log.push(rest.to_owned()),
+            ("fail", _) | ("insmod-failed", _) => self.guest_failures.push(fact.to_owned()),
+            _ => {}
+        }
+    }
+
+    fn host_said(&mut self, line: &str) {
+        match line.split_once(' ') {
+            Some(("exit", code)) => self.exit = code.trim().parse().ok(),
+            Some(("seconds", seconds)) => self.seconds = seconds.trim().parse().ok(),
+            Some(("locked", kib)) => self.locked_kib = kib.trim().parse().ok(),
+            Some(("pinned", pages)) => self.pinned_pages = pages.trim().parse().ok(),
+            Some(("group-free", bdf)) => self.free.push(bdf.to_owned()),
+            Some(("group-busy", bdf)) => self.busy.push(bdf.to_owned()),
+            Some(("retry", count)) => self.retries += count.trim().parse().unwrap_or(1),
+            Some(("stalled", _)) => self.stalled = true,
+            _ => {}
+        }
+    }
+
+    /// Interrupts over all vectors whose name starts with `prefix`.
+    pub fn interrupts(&self, prefix: &str) -> u64 {
+        self.vectors.iter().filter(|v| v.name.starts_with(prefix)).map(|v| v.taken).sum()
+    }
+}
+
+/// Whether a line of the host's kernel tells of a DMA fault (not of the IOMMU's ordinary life).
+pub fn is_fault(line: &str) -> bool {
+    let intel = line.contains("DMAR:")
+        && ["fault", "DMA Read", "DMA Write", "INTR-REMAP"].iter().any(|part| line.contains(part));
+    let arm = line.contains("arm-smmu-v3") && line.contains("event");
+    intel || arm || line.contains("AMD-Vi: Event logged")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! A results folder read back.
+
+use std::fs;
+
+use super::{Report, is_fault};
+
+const CONSOLE: &str = "[    0.5] noise\r
+LAB up 3.1\r
+LAB cpus 4\r
+LAB disk-up 4.5\r
+LAB digest abc\r
+LAB write ok\r
+LAB rebound 1\r
+LAB rebound 2\r
+LAB irq nvme0q0 12\r
+LAB irq nvme0q1 130\r
+LAB irq eth0-rx-0 9\r
+LAB dmesg [ 1.0] iommu: Default domain type: Translated\r
+LAB group 0 DMA-FQ 0000:01:00.0 nvme\r
+LAB reserved 0 0x00000000fee00000 0x00000000feefffff msi\r
+LAB ready 6.0\r
+LAB end poweroff\r
+";
+
+const FACTS: &str = "viommu-exit 0\nretry 1\nexit 0\nseconds 9\nlocked 0\npinned 0\n\
+                     group-free 0000:01:00.0\ngroup-busy 0000:02:00.0\n";
+
+#[test]
+fn guest_and_host_facts_are_read() {
+    let folder = std::env::temp_dir().join(format!("lab-report-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    for (name, text) in [
+        ("console", CONSOLE),
+        ("facts", FACTS),
+        ("command", "mixvm run\n"),
+        ("host.dmesg", "DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0x1000\nvfio: fine\n"),
+        ("viommu.err", "no socket"),
+    ] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    let report = Report::read(&folder);
+    fs::remove_dir_all(&folder).unwrap();
+
+    assert_eq!((report.exit, report.cpus, report.retries, report.stalled), (Some(0), Some(4), 1, false));
+    assert_eq!((report.digest.as_deref(), report.write.as_deref()), (Some("abc"), Some("ok")));
+    assert_eq!((report.interrupts("nvme"), report.interrupts("eth"), report.vectors.len()), (142, 9, 3));
+    assert_eq!((report.groups[0].kind.as_str(), report.groups[0].driver.as_str()), ("DMA-FQ", "nvme"));
+    assert_eq!(report.reserved, ["0 0x00000000fee00000 0x00000000feefffff msi"]);
+    assert_eq!((report.free.len(), report.busy.len(), report.host_faults.len()), (1, 1, 1));
+    assert_eq!((report.locked_kib, report.pinned_pages, report.rebinds), (Some(0), Some(0), 2));
+    assert!(report.viommu.is_none() && report.viommu_error.unwrap().contains("no socket"));
+}
+
+#[test]
+fn faults_are_told_from_the_iommus_ordinary_lines() {
+    let cases = [
+        ("DMAR: DRHD: handling fault status reg 2", true),
+        ("DMAR: [DMA Write NO_PASID] Request device [01:00.0] fault addr 0xffff", true),
+        ("arm-smmu-v3 arm-smmu-v3.0.auto: event 0x10 received:", true),
+        ("arm-smmu-v3 9050000.smmuv3: event: F_TRANSLATION client: 0000:01:00.0", true),
+        ("DMAR: IOMMU enabled", false),
+        ("DMAR: Intel(R) Virtualization Technology for Directed I/O", false),
+        ("vfio-pci 0000:01:00.0: resetting", false),
+    ];
+    for (line, expected) in cases {
+        assert_eq!(is_fault(line), expected, "{line}");
+    }
+}

@@ -1,0 +1,189 @@
+//! The table of guests that the lab runs, and what must hold after each.
+
+use crate::disk::Disk;
+use crate::job::Guest;
+use crate::qemu::Device;
+use crate::report::Report;
+use crate::viommu::Viommu;
+
+/// VMM exit code after the guest switched itself off.
+const POWERED_OFF: i32 = 0;
+/// VMM exit code after the guest asked for a reset.
+const RESET: i32 = 32;
+/// How often the `rebind` action takes the disk's driver off and puts it back.
+const REBINDS: u64 = 5;
+const MEMORY_MIB: u32 = 512;
+
+/// A guest and what is expected of it.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The guest; its name is the scenario's.
+    pub guest: Guest,
+    /// The VMM's exit code.
+    exit: i32,
+    /// What the kind of each of the guest's domains starts with.
+    kind: &'static str,
+}
+
+impl Scenario {
+    fn new(name: &str, params: &str) -> Self {
+        let guest = Guest {
+            name: name.to_owned(),
+            cpus: 1,
+            memory_mib: MEMORY_MIB,
+            devices: vec![Device::Nvme],
+            params: params.to_owned(),
+            actions: vec!["disk"],
+            options: Vec::new(),
+        };
+        Self { guest, exit: POWERED_OFF, kind: "DMA" }
+    }
+}
+
+/// The one guest of the demo.
+pub fn demo() -> Scenario {
+    Scenario::new("demo", "")
+}
+
+/// `count` starts, each other one ended by the guest's reset: nothing may pile up on the host.
+pub fn cycles(count: u32) -> Vec<Scenario> {
+    let cycle = |number: u32| {
+        let mut scenario = Scenario::new(&format!("cycle-{number}"), "");
+        if number.is_multiple_of(2) {
+            scenario.guest.actions.push("reboot");
+            scenario.exit = RESET;
+        }
+        scenario
+    };
+    (1..=count).map(cycle).collect()
+}
+
+/// Every scenario, in the order in which they share one lab host.
+pub fn all() -> Vec<Scenario> {
+    let mut four = Scenario::new("four-cpus", "");
+    four.guest.cpus = 4;
+    let mut passthrough = Scenario::new("passthrough", "iommu.passthrough=1");
+    passthrough.kind = "identity";
+    let mut two = Scenario::new("two-groups", "");
+    two.guest.devices.push(Device::E1000e);
+    two.guest.actions.push("network");
+    two.guest.cpus = 2;
+    let mut late = Scenario::new("late-iommu", "");
+    late.guest.actions.extend(["late-iommu", "keep"]);
+    let mut rebind = Scenario::new("rebind", "");
+    rebind.guest.actions.push("rebind");
+    let mut reboot = Scenario::new("reboot", "");
+    reboot.guest.actions.push("reboot");
+    reboot.exit = RESET;
+    vec![
+        demo(),
+        four,
+        Scenario::new("strict", "iommu.strict=1"),
+        passthrough,
+        Scenario::new("forcedac", "iommu.forcedac=1"),
+        two,
+        late,
+        rebind,
+        reboot,
+        Scenario::new("start-after-reboot", ""),
+    ]
+}
+
+/// Everything that does not hold; empty when the scenario passed.
+pub fn failures(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String> {
+    let mut failures = Vec::new();
+    let mut check = |holds: bool, text: String| {
+        if !holds {
+            failures.push(text);
+        }
+    };
+    check(!report.stalled, "the guest stalled twice".into());
+    let (exit, said) = (report.exit, &report.said);
+    check(
+        exit == Some(scenario.exit),
+        format!("exit code {exit:?}, expected {}; it said: {said}", scenario.exit),
+    );
+    check(
+        report.cpus == Some(scenario.guest.cpus.into()),
+        format!("the guest saw {:?} processors", report.cpus),
+    );
+    for failure in &report.guest_failures {
+        check(false, format!("in the guest: {failure}"));
+    }
+    for fault in &report.host_faults {
+        check(false, format!("the host's IOMMU reported: {fault}"));
+    }
+    for group in report.groups.iter().filter(|group| !group.kind.starts_with(scenario.kind)) {
+        check(false, format!("{} has a {} domain, expected {}", group.device, group.kind, scenario.kind));
+    }
+    check(report.groups.iter().any(|group| group.driver == "nvme"), "no guest group holds the NVMe".into());
+    let right = report.digest.as_deref() == Some(disk.digest.as_str());
+    check(right, format!("digest read {:?}, expected {}", report.digest, disk.digest));
+    check(report.write.as_deref() == Some("ok"), format!("copy by the device: {:?}", report.write));
+    check(report.interrupts("nvme") > 0, "the guest took no NVMe interrupt".into());
+    if scenario.guest.actions.contains(&"rebind") && report.rebinds != REBINDS {
+        failures.push(format!("the disk's driver came back {} times of {REBINDS}", report.rebinds));
+    }
+    failures.extend(network(scenario, report));
+    failures.extend(left_behind(scenario, report));
+    match &report.viommu {
+        Some(viommu) => failures.extend(shown(scenario, report, viommu)),
+        None => {
+            let why = report.viommu_error.as_deref().unwrap_or_default();
+            failures.push(format!("`mixvm viommu show` did not answer: {why}"));
+        }
+    }
+    failures
+}
+
+fn network(scenario: &Scenario, report: &Report) -> Option<String> {
+    let wanted = scenario.guest.devices.contains(&Device::E1000e);
+    if !wanted || (report.ping.as_deref() == Some("ok") && report.groups.iter().any(|g| g.driver == "e1000e"))
+    {
+        return None;
+    }
+    Some(format!("network: ping {:?}, groups {:?}", report.ping, report.groups))
+}
+
+/// What the VMM must not leave on the host.
+fn left_behind(scenario: &Scenario, report: &Report) -> Vec<String> {
+    let mut failures: Vec<_> =
+        report.busy.iter().map(|bdf| format!("the group of {bdf} is still in use")).collect();
+    if report.free.len() + report.busy.len() != scenario.guest.devices.len() {
+        failures.push("not every group was looked at after the end".to_owned());
+    }
+    if report.locked_kib != Some(0) {
+        failures.push(format!("locked memory after the end: {:?} KiB", report.locked_kib));
+    }
+    if report.pinned_pages != Some(0) {
+        failures.push(format!("pinned pages after the end: {:?}", report.pinned_pages));
+    }
+    failures
+}
+
+/// The VMM's own view against the guest's and the host's.
+fn shown(scenario: &Scenario, report: &Report, viommu: &Viommu) -> Vec<String> {
+    let mut failures = viommu.differences();
+    let count = scenario.guest.devices.len();
+    if viommu.endpoints.len() != count || viommu.legs.len() != count {
+        let (endpoints, legs) = (viommu.endpoints.len(), viommu.legs.len());
+        failures.push(format!("{endpoints} endpoints on {legs} legs for {count} devices"));
+    }
+    let mut domains: Vec<_> = viommu.endpoints.iter().filter_map(|endpoint| endpoint.domain).collect();
+    domains.sort_unstable();
+    domains.dedup();
+    // Endpoints whose domains are bypassed may share one; translated groups never do.
+    if scenario.kind == "DMA" && domains.len() != count {
+        failures.push(format!("{} domains for {count} groups", domains.len()));
+    }
+    for region in viommu.endpoints.iter().flat_map(|endpoint| &endpoint.reserved) {
+        let line = format!("{:#018x} {:#018x} {}", region.start, region.last, region.kind);
+        if !report.reserved.iter().any(|seen| seen.ends_with(&line)) {
+            failures.push(format!("the guest does not show the reserved region {line}"));
+        }
+    }
+    failures
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! The checks: a good life passes, and each way to go wrong is noticed.
+
+use std::collections::BTreeSet;
+
+use super::{Scenario, all, cycles, demo, failures};
+use crate::disk::Disk;
+use crate::report::{Group, Report, Vector};
+
+fn disk() -> Disk {
+    Disk { path: "/disk".into(), digest: "abc".into() }
+}
+
+fn good() -> Report {
+    let group = ["0", "DMA-FQ", "0000:01:00.0", "nvme"].map(str::to_owned);
+    let [number, kind, device, driver] = group;
+    Report {
+        exit: Some(0),
+        cpus: Some(1),
+        digest: Some("abc".into()),
+        write: Some("ok".into()),
+        groups: vec![Group { number, kind, device, driver }],
+        reserved: vec!["0 0x00000000fee00000 0x00000000feefffff msi".into()],
+        vectors: vec![Vector { name: "nvme0q1".into(), taken: 9 }],
+        free: vec!["0000:01:00.0".into()],
+        locked_kib: Some(0),
+        pinned_pages: Some(0),
+        viommu: Some(serde_json::from_str(crate::viommu::tests::SHOWN).unwrap()),
+        ..Report::default()
+    }
+}
+
+fn of(name: &str) -> Scenario {
+    all().into_iter().find(|scenario| scenario.guest.name == name).unwrap()
+}
+
+#[test]
+fn a_good_life_passes() {
+    assert_eq!(failures(&demo(), &good(), &disk()), Vec::<String>::new());
+}
+
+#[test]
+fn each_way_to_go_wrong_is_noticed() {
+    type Change = fn(&mut Report);
+    let cases: [(Change, &str); 14] = [
+        (|r| r.exit = Some(33), "exit code Some(33)"),
+        (|r| r.digest = Some("abd".into()), "digest read"),
+        (|r| r.digest = None, "digest read None"),
+        (|r| r.write = Some("wrong".into()), "copy by the device"),
+        (|r| r.vectors.clear(), "no NVMe interrupt"),
+        (|r| r.host_faults.push("DMAR: fault".into()), "DMAR: fault"),
+        (|r| r.groups[0].kind = "identity".into(), "identity domain"),
+        (|r| r.busy.append(&mut r.free), "still in use"),
+        (|r| r.free.clear(), "not every group"),
+        (|r| r.locked_kib = Some(4), "locked memory"),
+        (|r| r.pinned_pages = Some(-1), "pinned pages"),
+        (|r| r.reserved.clear(), "does not show the reserved region"),
+        (|r| r.viommu = None, "did not answer"),
+        (|r| r.cpus = Some(2), "processors"),
+    ];
+    for (change, expected) in cases {
+        let mut report = good();
+        change(&mut report);
+        let found = failures(&demo(), &report, &disk());
+        assert!(found.len() == 1 && found[0].contains(expected), "{expected}: {found:?}");
+    }
+}
+
+#[test]
+fn two_devices_need_two_domains_and_a_network() {
+    let found = failures(&of("two-groups"), &good(), &disk()).join("\n");
+    for part in ["network: ping None", "1 endpoints on 1 legs for 2 devices", "1 domains for 2 groups"] {
+        assert!(found.contains(part), "no {part:?} in\n{found}");
+    }
+}
+
+#[test]
+fn a_driver_that_does_not_come_back_is_noticed() {
+    let mut report = good();
+    report.rebinds = 4;
+    assert!(failures(&of("rebind"), &report, &disk())[0].contains("4 times of 5"));
+    report.rebinds = 5;
+    assert!(failures(&of("rebind"), &report, &disk()).is_empty());
+}
+
+#[test]
+fn cycles_alternate_between_power_off_and_reset() {
+    let exits: Vec<_> = cycles(3).iter().map(|scenario| scenario.exit).collect();
+    assert_eq!(exits, [0, 32, 0]);
+}
+
+#[test]
+fn scenarios_have_distinct_names_and_a_start_follows_the_reboot() {
+    let names: Vec<_> = all().into_iter().map(|scenario| scenario.guest.name).collect();
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    let reboot = names.iter().position(|name| name == "reboot").unwrap();
+    assert_eq!(names[reboot + 1], "start-after-reboot");
+}

@@ -1,0 +1,121 @@
+#!/bin/sh
+# The guest's first process: says what its IOMMU, disk and network look like, waits to be observed, then ends as asked.
+/bin/busybox --install -s /bin
+export PATH=/bin
+. /lib/common.sh
+early_mounts
+say() { echo "LAB $*"; }
+# The guest ends by itself even when a step below fails.
+trap 'say fail "guest script ended early"; poweroff -f' EXIT
+
+say up "$(cut -d' ' -f1 /proc/uptime)"
+say cpus "$(grep -c ^processor /proc/cpuinfo)"
+# The IOMMU's driver first: it decides about each device when that device's driver probes. With `late-iommu` the device's
+# driver is there before, and its probe is put off until the IOMMU is.
+case ",$(param lab.do)," in
+    *,late-iommu,*)
+        load nvme
+        sleep 1
+        [ -b /dev/nvme0n1 ] && say fail "the disk came up without its IOMMU"
+        ;;
+esac
+load virtio_pci virtio-iommu
+
+irqs() { # irqs PATTERN: interrupts taken so far, one line per vector
+    awk -v pattern="$1" '$NF ~ pattern { sum = 0; for (i = 2; $i ~ /^[0-9]+$/ && i < NF; i++) sum += $i; print "LAB irq", $NF, sum }' \
+        /proc/interrupts
+}
+
+disk() {
+    load nvme
+    if ! until_true 30 test -b /dev/nvme0n1; then
+        say fail "no NVMe disk appeared"
+        dmesg | grep -iE 'nvme|iommu|pci' | tail -n 30 | sed 's/^/LAB dmesg /'
+        return
+    fi
+    say disk-up "$(cut -d' ' -f1 /proc/uptime)"
+    mib=$(param lab.mib)
+    say digest "$(dd if=/dev/nvme0n1 bs=1M count="$mib" iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1)"
+    # A device that reads the guest's memory: copy one MiB of the pattern into the scratch end of the disk.
+    from=$(($(param lab.index) % mib))
+    dd if=/dev/nvme0n1 of=/dev/nvme0n1 bs=1M count=1 skip="$from" seek="$mib" iflag=direct oflag=direct conv=notrunc 2>/dev/null
+    one=$(dd if=/dev/nvme0n1 bs=1M count=1 skip="$from" iflag=direct 2>/dev/null | sha256sum)
+    two=$(dd if=/dev/nvme0n1 bs=1M count=1 skip="$mib" iflag=direct 2>/dev/null | sha256sum)
+    if [ "$one" = "$two" ]; then say write ok; else say write wrong; fi
+    irqs '^nvme'
+}
+
+# Takes the disk's driver off and puts it back, which detaches the endpoint and attaches it anew.
+rebind() {
+    node=/sys/bus/pci/drivers/nvme
+    bdf=$(basename "$(ls -d $node/0000:* | head -n 1)")
+    quick() { dd if=/dev/nvme0n1 bs=1M count=2 iflag=direct 2>/dev/null | sha256sum; }
+    before=$(quick)
+    for cycle in 1 2 3 4 5; do
+        echo "$bdf" >$node/unbind
+        echo "$bdf" >$node/bind
+        until_true 30 test -b /dev/nvme0n1 || { say fail "no disk after rebinding, cycle $cycle"; return; }
+        [ "$(quick)" = "$before" ] || { say fail "another digest after rebinding, cycle $cycle"; return; }
+        say rebound "$cycle"
+    done
+}
+
+network() {
+    load e1000e
+    bdf=$(find_pci 8086 10d3) || { say fail "no e1000e in the guest"; return; }
+    until_true 20 test -d "/sys/bus/pci/devices/$bdf/net" || { say fail "e1000e did not bind"; return; }
+    port=$(ls "/sys/bus/pci/devices/$bdf/net" | head -n 1)
+    say msi-vectors "$(ls "/sys/bus/pci/devices/$bdf/msi_irqs" | wc -l)"
+    ip link set "$port" up
+    ip addr add 10.0.2.15/24 dev "$port"
+    if until_true 20 grep -q 1 "/sys/class/net/$port/carrier" && ping -c 3 -W 5 10.0.2.2 >/run/ping; then
+        say ping ok
+    else
+        say ping failed
+    fi
+    irqs "^$port"
+}
+
+facts() {
+    dmesg | grep -i iommu | sed 's/^/LAB dmesg /'
+    for group in /sys/kernel/iommu_groups/*; do
+        [ -d "$group" ] || continue
+        number=$(basename "$group")
+        for device in "$group"/devices/*; do
+            driver=none
+            [ -e "$device/driver" ] && driver=$(basename "$(readlink "$device/driver")")
+            say group "$number" "$(cat "$group/type")" "$(basename "$device")" "$driver"
+        done
+        sed "s/^/LAB reserved $number /" "$group/reserved_regions"
+    done
+}
+
+# Takes the drivers off their devices. A kernel with "virtio: break and reset virtio devices on device_shutdown()" resets
+# the virtio-iommu before it shuts down devices that probed without being put off; those then hang on blocked DMA.
+put_down() {
+    for driver in nvme e1000e; do
+        for node in "/sys/bus/pci/drivers/$driver"/0000:*; do
+            [ -e "$node" ] && basename "$node" >"/sys/bus/pci/drivers/$driver/unbind" && say unbound "$(basename "$node")"
+        done
+    done
+}
+
+end=poweroff
+keep=
+for action in $(param lab.do | tr , ' '); do
+    case "$action" in
+        disk) disk ;;
+        network) network ;;
+        rebind) rebind ;;
+        reboot) end=reboot ;;
+        keep) keep=1 ;;
+    esac
+done
+facts
+say ready "$(cut -d' ' -f1 /proc/uptime)"
+if read -t 120 -r answer; then say told "$answer"; else say fail "nobody answered"; fi
+[ -n "$keep" ] || put_down
+say end "$end"
+trap - EXIT
+sync
+$end -f

@@ -1,0 +1,32 @@
+#!/bin/sh
+# The lab host's first process: brings up VFIO, KVM and the shared folder, runs the job, switches the machine off.
+/bin/busybox --install -s /bin
+export PATH=/bin
+. /lib/common.sh
+. /lib/host.sh
+early_mounts
+mark host-up
+load 9pnet_virtio 9p
+mkdir -p /lab
+if ! mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 lab /lab; then
+    mark fail "the shared folder cannot be mounted"
+    poweroff -f
+fi
+load vfio_iommu_type1 vfio-pci $(param lab.modules | tr , ' ')
+mkdir -p /lab/out /lab/bin
+for program in /lab/bin/*; do [ -f "$program" ] && cp "$program" /bin/; done
+[ -c /dev/kvm ] || mark fail "the lab host has no /dev/kvm"
+[ -c /dev/vfio/vfio ] || mark fail "the lab host has no /dev/vfio/vfio"
+dmesg >/lab/out/host-boot.dmesg
+mark host-ready
+if [ "$(param lab.shell)" = 1 ]; then
+    . /lab/job.sh
+    echo "The lab host. The shared folder is /lab; 'poweroff -f' ends it."
+    setsid cttyhack sh
+else
+    . /lab/job.sh
+fi
+mark done
+sync
+umount /lab
+poweroff -f

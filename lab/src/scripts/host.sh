@@ -1,0 +1,151 @@
+# What a job in the lab host is made of. Results go to /lab/out/NAME/, progress to the console as "@lab" lines.
+
+NEWLINE_POLL=300000
+
+mark() { echo "@lab $*"; }
+now() { cut -d. -f1 /proc/uptime; }
+fact() { echo "$*" >>"$out/facts"; }
+
+# assign BDF: hands a function to vfio-pci.
+assign() {
+    node="/sys/bus/pci/devices/$1"
+    echo vfio-pci >"$node/driver_override"
+    [ -e "$node/driver" ] && echo "$1" >"$node/driver/unbind"
+    echo "$1" >/sys/bus/pci/drivers_probe
+    group=$(group_of "$1")
+    mark assigned "$1" group "$group"
+    { echo "bdf $1"; echo "group $group"; sed 's/^/reserved /' "/sys/kernel/iommu_groups/$group/reserved_regions"; } \
+        >>/lab/out/assigned
+    [ -c "/dev/vfio/$group" ] || mark fail "no /dev/vfio/$group for $1"
+}
+
+# free GROUP: a group's node can be opened only while nobody else has it open.
+free() { (exec 9<>"/dev/vfio/$1") 2>/dev/null; }
+
+# Pages that VFIO (or anybody) holds. The counters live per processor until they are gathered.
+pinned_pages() {
+    echo 1 >/proc/sys/vm/stat_refresh
+    awk '$1 == "nr_foll_pin_acquired" { a = $2 } $1 == "nr_foll_pin_released" { r = $2 } END { print a - r }' /proc/vmstat
+}
+
+locked_kib() { cat /proc/[0-9]*/status 2>/dev/null | awk '$1 == "VmLck:" { sum += $2 } END { print sum + 0 }'; }
+
+# observe: what the running VMM says about its virtual IOMMU while the guest waits.
+observe() {
+    timeout 30 mixvm viommu show /run/vm.sock --json >"$out/viommu.json" 2>"$out/viommu.err"
+    fact viommu-exit $?
+    fact locked-while-running "$(locked_kib)"
+    fact pinned-while-running "$(pinned_pages)"
+    grep vfio /proc/interrupts >"$out/host-interrupts"
+    mark observed "$name"
+}
+
+relay() {
+    lines=$(wc -l </run/console)
+    [ "$lines" -gt "$shown" ] || return 1
+    sed -n "$((shown + 1)),${lines}s/^/@l2 /p" /run/console
+    shown=$lines
+}
+
+# watch_guest STALL: follows the guest's console until the VMM ends; false when the guest went silent.
+watch_guest() {
+    shown=0
+    asked=
+    heard=$(now)
+    beat=$heard
+    until [ -e /run/exit ]; do
+        time=$(now)
+        if relay; then
+            heard=$time
+            beat=$time
+            if [ -z "$asked" ] && grep -q '^LAB ready' /run/console; then
+                asked=1
+                observe
+                echo go >&8
+            fi
+        elif [ $((time - heard)) -ge "$1" ]; then
+            kill -9 "$(cat /run/pid)"
+            until_true 20 test -e /run/exit
+            return 1
+        elif [ $((time - beat)) -ge 10 ]; then
+            beat=$time
+            mark waiting "$name" $((time - heard))
+        fi
+        usleep $NEWLINE_POLL
+    done
+    relay
+    return 0
+}
+
+# guest_once STALL WORDS...: one life of the VMM.
+guest_once() {
+    stall=$1
+    shift
+    rm -f /run/vm.sock /run/in /run/exit /run/pid
+    : >/run/console
+    mkfifo /run/in
+    exec 8<>/run/in
+    (
+        sh -c 'echo $$ >/run/pid; exec "$@"' sh "$@" <&8 >/run/console 2>/run/stderr 8<&-
+        echo $? >/run/exit
+    ) &
+    watch_guest "$stall"
+    alive=$?
+    wait
+    exec 8<&-
+    cat /run/console >"$out/console"
+    cat /run/stderr >"$out/stderr"
+    return $alive
+}
+
+# typed WORDS...: the words as a person would type them.
+typed() {
+    for word in "$@"; do
+        case "$word" in
+            *[!a-zA-Z0-9_=./:,+@%-]*) printf "'%s' " "$word" ;;
+            *) printf '%s ' "$word" ;;
+        esac
+    done
+}
+
+# guest NAME STALL "BDF..." WORDS...: runs the VMM, then looks at what it left behind.
+guest() {
+    name=$1
+    stall=$2
+    functions=$3
+    shift 3
+    out=/lab/out/$name
+    mkdir -p "$out"
+    typed "$@" >"$out/command"
+    mark guest "$name"
+    mark command "$(cat "$out/command")"
+    dmesg -c >>/lab/out/host-between.dmesg
+    pinned=$(pinned_pages)
+    started=$(now)
+    if ! guest_once "$stall" "$@"; then
+        mark retry "$name" "the guest was silent for $stall s"
+        fact retry 1
+        mv "$out/console" "$out/console.stalled"
+        guest_once "$stall" "$@" || fact stalled 1
+    fi
+    fact exit "$(cat /run/exit)"
+    fact seconds $(($(now) - started))
+    fact locked "$(locked_kib)"
+    fact pinned $(($(pinned_pages) - pinned))
+    for bdf in $functions; do
+        if until_true 5 free "$(group_of "$bdf")"; then fact group-free "$bdf"; else fact group-busy "$bdf"; fi
+    done
+    dmesg -c >"$out/host.dmesg"
+    mark guest-end "$name" exit "$(cat /run/exit)"
+}
+
+# command_step NAME LIMIT SHELL_TEXT: runs anything in the lab host for at most LIMIT seconds.
+command_step() {
+    name=$1
+    out=/lab/out/$name
+    mkdir -p "$out"
+    mark step "$name"
+    guest_once $(($2 + 30)) timeout "$2" sh -c "$3" || fact stalled 1
+    fact exit "$(cat /run/exit)"
+    mark step-end "$name"
+}

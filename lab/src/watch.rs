@@ -1,0 +1,136 @@
+//! Runs the lab host under a watchdog.
+//!
+//! Invariant: a run ends. Either the host switches itself off, or it makes no progress mark for the time allowed and is
+//! killed; then there is one more try, which is counted and shown; the second stall is a failure.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::console::{Mark, mark};
+use crate::exec;
+
+/// How a run that was not cut short ended.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Stalls that were answered by another try.
+    pub retries: u32,
+    /// What the host's scripts reported as failed.
+    pub failures: Vec<String>,
+}
+
+/// How one try ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Try {
+    Done(Vec<String>),
+    Stalled(String),
+    Died(String),
+}
+
+/// Runs `command` (made anew for each try), appends its console to `log` and hands each mark to `seen`.
+pub fn run(
+    make: impl Fn() -> Command,
+    log: &Path,
+    stall: Duration,
+    mut seen: impl FnMut(&Mark),
+) -> Result<Outcome> {
+    let mut file = File::create(log).with_context(|| format!("creating {}", log.display()))?;
+    let mut outcome = Outcome::default();
+    loop {
+        let mut command = make();
+        writeln!(file, "$ {}", exec::shown(&command))?;
+        match one_try(&mut command, &mut file, stall, &mut seen)? {
+            Try::Done(failures) => {
+                outcome.failures = failures;
+                return Ok(outcome);
+            }
+            Try::Died(last) => bail!("the lab host ended before its job did; last mark: {last}"),
+            Try::Stalled(last) if outcome.retries == 0 => {
+                outcome.retries = 1;
+                let text =
+                    format!("no progress for {} s after \"{last}\": trying once more", stall.as_secs());
+                writeln!(file, "# {text}")?;
+                seen(&Mark::Host { stage: "retry".into(), text });
+            }
+            Try::Stalled(last) => {
+                bail!("the lab host stalled twice: no progress for {} s; last mark: {last}", stall.as_secs())
+            }
+        }
+    }
+}
+
+fn one_try(
+    command: &mut Command,
+    log: &mut File,
+    stall: Duration,
+    seen: &mut impl FnMut(&Mark),
+) -> Result<Try> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.try_clone()?);
+    let mut child = command.spawn().with_context(|| format!("starting {}", exec::shown(command)))?;
+    let lines = lines_of(&mut child)?;
+    let mut last = "none".to_owned();
+    let mut failures = Vec::new();
+    let mut done = false;
+    let mut deadline = Instant::now() + stall;
+    loop {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                log.write_all(line.as_bytes())?;
+                let Some(mark) = mark(&line) else { continue };
+                deadline = Instant::now() + stall;
+                match &mark {
+                    Mark::Host { stage, text } => {
+                        last = format!("{stage} {text}");
+                        done |= stage == "done";
+                        if stage == "fail" {
+                            failures.push(text.clone());
+                        }
+                    }
+                    Mark::Guest(text) => last.clone_from(text),
+                }
+                seen(&mark);
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                end(&mut child)?;
+                return Ok(if done { Try::Done(failures) } else { Try::Stalled(last) });
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                child.wait()?;
+                return Ok(if done { Try::Done(failures) } else { Try::Died(last) });
+            }
+        }
+    }
+}
+
+fn end(child: &mut Child) -> Result<()> {
+    // It may have ended by itself a moment ago; either way it is gone after `wait`.
+    let _ = child.kill();
+    child.wait()?;
+    Ok(())
+}
+
+/// Reads the console on a thread of its own, so that the reader can wait with a time limit.
+fn lines_of(child: &mut Child) -> Result<Receiver<String>> {
+    let output = child.stdout.take().context("the emulator has no console")?;
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut reader = BufReader::new(output);
+        let mut bytes = Vec::new();
+        while reader.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
+            if sender.send(String::from_utf8_lossy(&bytes).into_owned()).is_err() {
+                return;
+            }
+            bytes.clear();
+        }
+    });
+    Ok(receiver)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+use clap::Parser;
+use serde_json::Value;
+
+use super::*;
+use crate::cmdline::{Cli, Command};
+use crate::host::Trial;
+use crate::host::fake::FakeHost;
+
+fn check(host: &FakeHost, flags: &str) -> (u8, String) {
+    let words = ["mixvm", "check"].into_iter().chain(flags.split_whitespace());
+    let Command::Check(args) = Cli::try_parse_from(words).unwrap().command else { panic!("not check") };
+    let mut out = Vec::new();
+    let code = run(&args, host, host.machine.arch, &mut out).unwrap();
+    (code, String::from_utf8(out).unwrap())
+}
+
+fn json(host: &FakeHost, flags: &str) -> (u8, Value) {
+    let (code, text) = check(host, &format!("{flags} --json"));
+    assert_eq!(text.lines().count(), 1, "{text}");
+    (code, serde_json::from_str(&text).unwrap())
+}
+
+const DEVICE: &str = "--vfio 0000:01:00.0";
+
+#[test]
+fn ready_device_is_told_with_all_that_was_found() {
+    let (code, text) = check(&FakeHost::new(Arch::X86_64), DEVICE);
+    assert_eq!(code, 0, "{text}");
+    for (label, value) in [
+        ("driver", "vfio-pci"),
+        ("IOMMU group", "3"),
+        ("devices", "0000:01:00.0 (vfio-pci)"),
+        ("free of the host", "yes"),
+        ("attach", "works"),
+        ("MSIs isolated", "yes"),
+        ("reserved", "0xfee00000-0xfeefffff msi"),
+        ("can map", "0x0-0xfedfffff"),
+        ("page sizes", "4 KiB, 2 MiB, 1 GiB"),
+        ("mappings", "65535 at most"),
+        ("devices", "0000:01:00.0 at 01:00.0"),
+        ("input range", "0x0-0x7fffffffff"),
+        ("needed", "512 MiB"),
+        ("limit", "none"),
+    ] {
+        let found =
+            text.lines().any(|line| line.trim_start().starts_with(label) && line.trim_end().ends_with(value));
+        assert!(found, "{label} {value}\n{text}");
+    }
+    assert!(text.contains("Ready:"), "{text}");
+}
+
+#[test]
+fn obstacles_are_told_in_the_words_of_run() {
+    let mut host = FakeHost::new(Arch::X86_64);
+    host.add(2, 3).device_mut(2, |device| device.driver = Some("snd_hda_intel".into()));
+    let (code, text) = check(&host, DEVICE);
+    assert_eq!(code, FAILED, "{text}");
+    for words in [
+        "Not ready:",
+        "(snd_hda_intel, holds the group)",
+        "attach          not tried",
+        "- IOMMU group 3 is not free",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    let (code, report) = json(&host, DEVICE);
+    assert_eq!((code, &report["assignable"], &report["guest"]), (FAILED, &Value::Bool(false), &Value::Null));
+    assert!(
+        report["refusals"][0]["text"].as_str().unwrap().starts_with("IOMMU group 3 is not free"),
+        "{report}"
+    );
+    assert_eq!(report["groups"][0]["members"][1]["viable"], Value::Bool(false));
+}
+
+#[test]
+fn json_form_holds_what_scripts_need() {
+    let (code, report) = json(&FakeHost::new(Arch::Aarch64), "--vfio 0000:01:00.0 -m 1024");
+    assert_eq!(code, 0, "{report}");
+    assert_eq!(report["assignable"], Value::Bool(true));
+    assert_eq!(report["devices"][0]["address"], "0000:01:00.0");
+    assert_eq!(report["devices"][0]["bind_commands"], serde_json::json!([]));
+    let window = |kind: &str| serde_json::json!([{"start": 0x800_0000, "last": 0x80f_ffff, "kind": kind}]);
+    assert_eq!(
+        (&report["groups"][0]["reserved"], &report["guest"]["reserved"]),
+        (&window("msi"), &window("msi"))
+    );
+    assert_eq!(report["guest"]["msi_frame"], serde_json::json!({"start": 0x808_0000, "last": 0x809_ffff}));
+    assert_eq!(
+        report["memlock"],
+        serde_json::json!({"guest_ram": 1u64 << 30, "needed": 1u64 << 30, "limit": null})
+    );
+}
+
+#[test]
+fn unbound_device_comes_with_its_commands() {
+    let mut host = FakeHost::new(Arch::X86_64);
+    host.device_mut(1, |device| device.driver = Some("nvme".into()));
+    let (_, report) = json(&host, DEVICE);
+    assert_eq!(report["devices"][0]["bind_commands"].as_array().unwrap().len(), 3);
+    assert_eq!(report["devices"][0]["bound_to_vfio"], Value::Bool(false));
+}
+
+#[test]
+fn absent_device_is_no_reason_to_say_nothing() {
+    let (code, text) = check(&FakeHost::new(Arch::X86_64), "--vfio 0000:09:00.0");
+    assert_eq!(code, FAILED);
+    assert!(text.contains("0000:09:00.0: no PCI device of this host"), "{text}");
+    assert!(text.contains("- 0000:09:00.0 is not there"), "{text}");
+}
+
+#[test]
+fn isolation_is_judged_by_what_the_host_did() {
+    let mut host = FakeHost::new(Arch::X86_64);
+    host.group_mut(3).trial = Trial::IommuRefused(1);
+    let (_, report) = json(&host, DEVICE);
+    assert_eq!(
+        (report["groups"][0]["msis_isolated"].as_str(), report["groups"][0]["attach"].as_str()),
+        (Some("no"), Some("refused by the IOMMU driver: Operation not permitted (os error 1)"))
+    );
+    let mut host = FakeHost::new(Arch::X86_64);
+    host.machine.chips = crate::host::Isolation::Unknown;
+    assert_eq!(
+        json(&host, DEVICE).1["groups"][0]["msis_isolated"],
+        "yes",
+        "the kernel let it in by its own rule"
+    );
+    host.machine.unsafe_allowed = Some(true);
+    assert_eq!(json(&host, DEVICE).1["groups"][0]["msis_isolated"], "unknown");
+}

@@ -1,0 +1,134 @@
+//! The command line: what may be said, not what it means ([`crate::config`] decides that).
+
+pub mod options;
+pub mod specs;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use specs::{CpusSpec, MemSpec, SerialSpec, VfioSpec, ViommuSpec};
+
+/// A virtual machine monitor whose guests have an IOMMU of their own.
+#[derive(Debug, Parser)]
+#[command(name = "mixvm", version, infer_subcommands = false)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a machine and stay until it ends.
+    Run(Box<RunArgs>),
+    /// Tell whether devices of this host can be assigned, and what keeps them from it. Exit code 0: they can.
+    Check(CheckArgs),
+    /// Stop a running machine.
+    Stop(SocketArgs),
+    /// Look at the virtual IOMMU of a running machine.
+    #[command(subcommand)]
+    Viommu(ViommuCommand),
+}
+
+/// What can be done with the virtual IOMMU of a running machine.
+#[derive(Debug, Subcommand)]
+pub enum ViommuCommand {
+    /// Show endpoints, domains and the host's side of them.
+    Show(ShowArgs),
+}
+
+/// The guest's interrupt controller on aarch64, as far as MSIs go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum IrqchipArg {
+    /// An interrupt translation service; the host must have a GICv3.
+    Its,
+    /// A GICv2m frame.
+    V2m,
+    /// What the host's own controller suggests.
+    #[default]
+    Auto,
+}
+
+/// Flags of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Number of virtual CPUs, 1 to 255.
+    #[arg(short, long, value_name = "N", value_parser = CpusSpec::parse, long_help = CpusSpec::help())]
+    pub cpus: Option<CpusSpec>,
+    /// Guest RAM in MiB.
+    #[arg(short, long, value_name = "MiB", value_parser = MemSpec::parse, long_help = MemSpec::help())]
+    pub mem: Option<MemSpec>,
+    /// Initial RAM disk for the guest's kernel.
+    #[arg(short, long, value_name = "FILE")]
+    pub initrd: Option<PathBuf>,
+    /// Words for the guest kernel's command line; may be given several times.
+    #[arg(short, long, value_name = "CMDLINE", allow_hyphen_values = true)]
+    pub params: Vec<String>,
+    /// Where the first serial port goes.
+    #[arg(long, value_name = "OPTIONS", value_parser = SerialSpec::parse, long_help = SerialSpec::help())]
+    pub serial: Option<SerialSpec>,
+    /// Give the guest an IOMMU, and put the assigned devices behind it.
+    #[arg(long, value_name = "OPTIONS", num_args = 0..=1, require_equals = true, default_missing_value = "",
+          value_parser = ViommuSpec::parse, long_help = ViommuSpec::help())]
+    pub virtio_iommu: Option<ViommuSpec>,
+    /// Assign a PCI device of the host.
+    #[arg(long, value_name = "PATH[,OPTIONS]", value_parser = VfioSpec::parse, long_help = VfioSpec::help())]
+    pub vfio: Vec<VfioSpec>,
+    /// Interrupt controller of an aarch64 guest.
+    #[arg(long, value_enum)]
+    pub irqchip: Option<IrqchipArg>,
+    /// Control socket to make, for `mixvm stop` and `mixvm viommu show`.
+    #[arg(short, long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Run the devices in this process, without a sandbox.
+    #[arg(long)]
+    pub disable_sandbox: bool,
+    /// The guest's kernel: a bzImage (x86_64) or an Image (aarch64).
+    #[arg(value_name = "KERNEL")]
+    pub kernel: PathBuf,
+}
+
+/// Flags of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The device to look at, written as for `run`; may be given several times.
+    #[arg(long, required = true, value_name = "PATH[,OPTIONS]", value_parser = VfioSpec::parse, long_help = VfioSpec::help())]
+    pub vfio: Vec<VfioSpec>,
+    /// Guest RAM to reckon with, in MiB.
+    #[arg(short, long, value_name = "MiB", value_parser = MemSpec::parse, long_help = MemSpec::help())]
+    pub mem: Option<MemSpec>,
+    /// The options that `run` would be given.
+    #[arg(long, value_name = "OPTIONS", num_args = 0..=1, require_equals = true, default_missing_value = "",
+          value_parser = ViommuSpec::parse, long_help = ViommuSpec::help())]
+    pub virtio_iommu: Option<ViommuSpec>,
+    /// Interrupt controller of an aarch64 guest.
+    #[arg(long, value_enum)]
+    pub irqchip: Option<IrqchipArg>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A running machine.
+#[derive(Debug, Args)]
+pub struct SocketArgs {
+    /// Its control socket, as given to `run --socket`.
+    #[arg(value_name = "SOCKET")]
+    pub socket: PathBuf,
+}
+
+/// Flags of `viommu show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The machine's control socket, as given to `run --socket`.
+    #[arg(value_name = "SOCKET")]
+    pub socket: PathBuf,
+    /// Print one JSON object instead of tables.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests;

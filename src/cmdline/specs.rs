@@ -1,0 +1,185 @@
+//! What each flag with options of its own takes. The doc comments are what `--help` prints.
+
+use std::path::PathBuf;
+
+use data_model::Bdf;
+
+use super::options::{OptionValue, Switch, spec, word};
+
+/// Where an assigned device stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IommuChoice {
+    /// Behind the guest's IOMMU.
+    Viommu,
+    /// Beside it: reaches all guest RAM.
+    Off,
+}
+
+impl OptionValue for IommuChoice {
+    fn read(value: Option<&str>) -> Result<IommuChoice, String> {
+        word(value, &[("viommu", IommuChoice::Viommu), ("off", IommuChoice::Off)])
+    }
+}
+
+/// A PCI address in the guest, or the choice left to mixvm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuestAddress {
+    /// The next free one.
+    Auto,
+    /// This one.
+    At(Bdf),
+}
+
+impl OptionValue for GuestAddress {
+    fn read(value: Option<&str>) -> Result<GuestAddress, String> {
+        match value {
+            Some("auto") => Ok(GuestAddress::Auto),
+            Some(text) => text
+                .parse()
+                .map(GuestAddress::At)
+                .map_err(|_| "must be BB:DD.F, hexadecimal bus, device and function, or auto".to_owned()),
+            None => Err("needs a value: BB:DD.F or auto".to_owned()),
+        }
+    }
+}
+
+/// How message-signalled interrupts of endpoints reach the guest's interrupt controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MsiMode {
+    /// Untranslated: the doorbell lies in a region that the guest is told about.
+    Bypass,
+    /// Translated like any other write.
+    Translate,
+}
+
+impl OptionValue for MsiMode {
+    fn read(value: Option<&str>) -> Result<MsiMode, String> {
+        word(value, &[("bypass", MsiMode::Bypass), ("translate", MsiMode::Translate)])
+    }
+}
+
+/// Where the serial port's output goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SerialType {
+    /// To and from the terminal.
+    Stdout,
+    /// Into a file.
+    File,
+    /// Nowhere.
+    None,
+}
+
+impl OptionValue for SerialType {
+    fn read(value: Option<&str>) -> Result<SerialType, String> {
+        word(value, &[("stdout", SerialType::Stdout), ("file", SerialType::File), ("none", SerialType::None)])
+    }
+}
+
+impl OptionValue for PathBuf {
+    fn read(value: Option<&str>) -> Result<PathBuf, String> {
+        String::read(value).map(PathBuf::from)
+    }
+}
+
+spec! {
+    /// Assigns a PCI device of the host to the guest. PATH is its folder in sysfs
+    /// (/sys/bus/pci/devices/0000:01:00.0) or its address alone (0000:01:00.0). May be given several times.
+    #[bare("path")]
+    pub struct VfioSpec {
+        /// The device; the word `path=` may be left out.
+        "path", "PATH" => path: String,
+        /// Whether the device stands behind the guest's IOMMU (viommu), where it reaches what the guest maps, or
+        /// beside it (off), where it reaches all guest RAM. Default: viommu when --virtio-iommu is given.
+        "iommu", "iommu=viommu|off" => iommu: IommuChoice,
+        /// PCI address in the guest; device and function must be 00.0, because each device has a root port of its own.
+        /// Default: the next free bus.
+        "guest-address", "guest-address=BB:DD.F" => guest_address: GuestAddress,
+        /// Allows a device whose interrupts the host cannot keep apart from those of others. Such a device can raise
+        /// any interrupt of the host: only for guests that are trusted.
+        "unsafe-interrupts", "unsafe-interrupts=on|off" => unsafe_interrupts: Switch,
+    }
+}
+
+spec! {
+    /// Gives the guest an IOMMU and puts every assigned device behind it, those with iommu=off excepted.
+    pub struct ViommuSpec {
+        /// How interrupts of endpoints reach the guest: untranslated through a region that the guest is told about
+        /// (bypass, the default), or translated (translate; aarch64, for VFIO inside guests with Linux 6.15 or later).
+        "msi", "msi=bypass|translate" => msi: MsiMode,
+        /// Whether endpoints reach all guest RAM until the guest's driver takes them (default off).
+        "bypass-at-boot", "bypass-at-boot=on|off" => bypass_at_boot: Switch,
+    }
+}
+
+spec! {
+    /// Where the first serial port goes (default: type=stdout).
+    pub struct SerialSpec {
+        /// The terminal, a file, or nowhere.
+        "type", "type=stdout|file|none" => kind: SerialType,
+        /// The file, for type=file.
+        "path", "path=FILE" => path: PathBuf,
+    }
+}
+
+spec! {
+    /// Number of virtual CPUs (default 1).
+    #[bare("num-cores")]
+    pub struct CpusSpec {
+        /// The number; the word `num-cores=` may be left out.
+        "num-cores", "N" => num_cores: u64,
+    }
+}
+
+spec! {
+    /// Guest RAM in MiB (default 512).
+    #[bare("size")]
+    pub struct MemSpec {
+        /// The size in MiB; the word `size=` may be left out.
+        "size", "MiB" => size: u64,
+    }
+}
+
+impl VfioSpec {
+    /// Reads the value of `--vfio`.
+    pub fn parse(text: &str) -> Result<VfioSpec, String> {
+        let spec = VfioSpec::read(text)?;
+        match spec.path {
+            Some(_) => Ok(spec),
+            None => Err("names no device: start with its path, /sys/bus/pci/devices/0000:01:00.0".to_owned()),
+        }
+    }
+}
+
+impl ViommuSpec {
+    /// Reads the value of `--virtio-iommu`, which may be empty.
+    pub fn parse(text: &str) -> Result<ViommuSpec, String> {
+        ViommuSpec::read(text)
+    }
+}
+
+impl SerialSpec {
+    /// Reads the value of `--serial`.
+    pub fn parse(text: &str) -> Result<SerialSpec, String> {
+        let spec = SerialSpec::read(text)?;
+        match (spec.kind, &spec.path) {
+            (Some(SerialType::File), None) => Err("type=file needs path=FILE".to_owned()),
+            (Some(SerialType::File), _) | (Some(_), None) => Ok(spec),
+            (Some(_), Some(_)) => Err("path= goes with type=file only".to_owned()),
+            (None, _) => Err("type= is missing: stdout, file or none".to_owned()),
+        }
+    }
+}
+
+impl CpusSpec {
+    /// Reads the value of `--cpus`.
+    pub fn parse(text: &str) -> Result<CpusSpec, String> {
+        CpusSpec::read(text)
+    }
+}
+
+impl MemSpec {
+    /// Reads the value of `--mem`.
+    pub fn parse(text: &str) -> Result<MemSpec, String> {
+        MemSpec::read(text)
+    }
+}

@@ -1,0 +1,131 @@
+//! The Arm board: interrupt controller, serial port, the boot processor.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use arch::aarch64::{Boot, Gic, MsiFrame, irqs};
+use data_model::Span;
+use devices::bus::SharedDevice;
+use devices::irq::MsiMessage;
+use devices::pci::PciRoot;
+use devices::platform::{SerialInput, SerialPort};
+use hypervisor::{GicConfig, GicLayout, MsiGsi, Vcpu, VmConfig};
+use sync::Mutex;
+
+use super::adapters::KvmLine;
+use super::{BootFiles, Parts, files};
+use crate::config::Config;
+use crate::plan::Plan;
+
+pub use arch::aarch64::Layout;
+
+/// There is no port space.
+pub(crate) const PORTS: Option<Span> = None;
+/// Interrupt messages are writes to memory, and a virtual IOMMU may translate them.
+pub(crate) const MSI_TRANSLATES: bool = true;
+
+/// How messages become interrupts.
+#[derive(Clone, Copy)]
+pub(crate) enum MsiDoorbell {
+    /// Writes to this address go to the interrupt translation service, which KVM emulates.
+    Its(u64),
+    /// Writes to this address name a shared interrupt: a GICv2m frame, which is ours.
+    V2m(u64),
+}
+
+impl MsiDoorbell {
+    /// Routes `gsi` as `message` says; refused when it is not for this doorbell.
+    pub fn route(self, gsi: &MsiGsi, message: MsiMessage) -> io::Result<()> {
+        match self {
+            MsiDoorbell::Its(doorbell) if message.address == doorbell => {
+                Ok(gsi.route(message.address, message.data)?)
+            }
+            MsiDoorbell::V2m(doorbell) if message.address == doorbell => {
+                let spi = message.data.checked_sub(irqs::SPI_BASE);
+                let ours = spi.filter(|spi| (irqs::V2M_SPI..irqs::V2M_SPI + irqs::V2M_SPI_COUNT).contains(spi));
+                Ok(gsi.route_spi(ours.ok_or(io::ErrorKind::InvalidInput)?)?)
+            }
+            _ => Err(io::ErrorKind::AddrNotAvailable.into()),
+        }
+    }
+}
+
+/// The machine's doorbell.
+pub(crate) fn msi_doorbell(layout: &Layout) -> MsiDoorbell {
+    let frame = layout.gic().msi();
+    let doorbell = frame.doorbell().unwrap_or(u64::MAX);
+    match frame {
+        MsiFrame::Its { .. } => MsiDoorbell::Its(doorbell),
+        MsiFrame::V2m { .. } => MsiDoorbell::V2m(doorbell),
+    }
+}
+
+/// The address map of a guest; `bits` is the width of its physical addresses.
+///
+/// # Errors
+/// More RAM or processors than the machine can have.
+pub fn layout(config: &Config, plan: &Plan, bits: u32) -> Result<Layout> {
+    let gic = plan.gic.unwrap_or(Gic::V3_ITS);
+    Ok(Layout::new(config.assignment.memory, config.cpus.into(), bits, gic)?)
+}
+
+/// What KVM is to make.
+pub(crate) fn vm_config(config: &Config, layout: &Layout) -> VmConfig {
+    let (dist, per_cpu) = (layout.gic_distributor().start(), layout.gic_per_cpu().start());
+    let gic = match layout.gic() {
+        Gic::V2 { .. } => GicLayout::V2 { dist, cpu: per_cpu },
+        Gic::V3 { msi: MsiFrame::Its { base } } => GicLayout::V3 { dist, redist: per_cpu, its: Some(base) },
+        Gic::V3 { msi: MsiFrame::V2m { .. } } => GicLayout::V3 { dist, redist: per_cpu, its: None },
+    };
+    VmConfig { vcpus: config.cpus.into(), gic: GicConfig { layout: gic, irqs: irqs::GIC_IRQS } }
+}
+
+/// The line of pin A of a root-bus device.
+pub(crate) fn intx_gsi(device: u8) -> u32 {
+    irqs::pci_intx_spi(device, 0)
+}
+
+/// The device tree says all; the registers say nothing.
+pub(crate) fn interrupt_lines() -> Option<[u8; 4]> {
+    None
+}
+
+/// The serial port. Returns the way in for what is typed.
+pub(crate) fn add_devices(parts: &Parts, layout: &Layout, output: Box<dyn Write + Send>) -> Result<SerialInput> {
+    let line = parts.vm.irqs().line(irqs::UART_SPI)?;
+    let serial = SerialPort::new(Arc::new(KvmLine(line)), output);
+    let input = serial.input();
+    let device: SharedDevice = Arc::new(Mutex::new(serial));
+    let place = Span::from_len(layout.uart().start(), SerialPort::LEN).context("a serial port without registers")?;
+    parts.buses.memory.insert(place, device).context("place the serial port")?;
+    Ok(input)
+}
+
+/// No ports, no port access.
+pub(crate) fn add_config_ports(_parts: &Parts, _root: &Arc<PciRoot>) -> Result<()> {
+    Ok(())
+}
+
+/// Loads the kernel and sets the boot processor to its start.
+pub(crate) fn boot(
+    parts: &Parts,
+    config: &Config,
+    plan: &Plan,
+    layout: &Layout,
+    vcpus: &[Vcpu],
+    mut boot: BootFiles,
+) -> Result<()> {
+    let mpidrs = vcpus.iter().map(Vcpu::mpidr).collect::<Result<Vec<_>, _>>()?;
+    let viommu = files::viommu_shape(plan);
+    let shape = Boot {
+        files: boot.borrow(&config.params),
+        mpidrs: &mpidrs,
+        viommu: viommu.as_ref(),
+        rng_seed: None,
+    };
+    let entry = arch::aarch64::load(&parts.ram.mem, layout, shape)?;
+    let first = vcpus.first().context("a machine without processors")?;
+    first.enter_kernel(entry.pc, entry.dtb)?;
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! The files a guest boots from, opened before anything else happens.
+
+use std::fs::File;
+use std::path::Path;
+
+use arch::ViommuShape;
+
+use crate::config::Config;
+use crate::errors::Refusal;
+use crate::plan::Plan;
+
+/// Kernel and initial RAM disk.
+pub struct BootFiles {
+    /// The kernel.
+    pub kernel: File,
+    /// The initial RAM disk.
+    pub initrd: Option<File>,
+}
+
+impl BootFiles {
+    /// Opens the files that the configuration names.
+    ///
+    /// # Errors
+    /// One refusal for each file that cannot be read.
+    pub fn open(config: &Config) -> Result<BootFiles, Vec<Refusal>> {
+        let kernel = open("the kernel", &config.kernel);
+        let initrd = config.initrd.as_deref().map(|path| open("the initial RAM disk", path)).transpose();
+        match (kernel, initrd) {
+            (Ok(kernel), Ok(initrd)) => Ok(BootFiles { kernel, initrd }),
+            (kernel, initrd) => Err(kernel.err().into_iter().chain(initrd.err()).collect()),
+        }
+    }
+}
+
+impl BootFiles {
+    /// The files as a loader takes them.
+    pub(crate) fn borrow<'a>(&'a mut self, cmdline: &'a str) -> arch::BootFiles<'a> {
+        arch::BootFiles { kernel: &mut self.kernel, initrd: self.initrd.as_mut(), cmdline }
+    }
+}
+
+/// The virtual IOMMU and its endpoints as tables describe them.
+pub(crate) fn viommu_shape(plan: &Plan) -> Option<ViommuShape> {
+    let endpoints = plan.devices.iter().filter(|device| device.behind_viommu).map(|device| device.guest);
+    plan.viommu.as_ref().map(|viommu| ViommuShape { iommu: viommu.at, endpoints: endpoints.collect() })
+}
+
+fn open(what: &str, path: &Path) -> Result<File, Refusal> {
+    let refused = |why: String| {
+        let remedy = "Name a file that this user can read.";
+        Refusal::new(format!("{what} {}", path.display()), "cannot be read", why, remedy)
+    };
+    let file = File::open(path).map_err(|error| refused(error.to_string()))?;
+    let meta = file.metadata().map_err(|error| refused(error.to_string()))?;
+    if !meta.is_file() {
+        return Err(refused("it is not a regular file".to_owned()));
+    }
+    Ok(file)
+}

@@ -1,0 +1,93 @@
+//! The machine: from a plan to a running guest and back.
+//!
+//! open (every path becomes a descriptor) → assemble (devices get all they need as arguments) → run → take down.
+//! Nothing of the host is changed before everything could be opened.
+
+mod adapters;
+mod assigned;
+#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
+mod board;
+mod console;
+mod control;
+mod files;
+mod outcome;
+mod pci;
+mod report;
+mod vcpus;
+mod viommu;
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use base::{GuestRam, HostMemory};
+use devices::bus::Bus;
+use hypervisor::{Kvm, Vcpu, Vm};
+use iommu_domain::PhysMap;
+
+use crate::config::Config;
+use crate::plan::Plan;
+
+pub use board::{Layout, layout};
+pub use files::BootFiles;
+pub use outcome::Outcome;
+
+use adapters::{KvmDoorbells, KvmMapper};
+use assigned::Assigned;
+use outcome::Control;
+
+/// The address spaces of trapped accesses.
+#[derive(Clone, Default)]
+pub(crate) struct Buses {
+    /// Guest-physical addresses.
+    pub memory: Arc<Bus>,
+    /// x86 ports.
+    pub ports: Arc<Bus>,
+}
+
+/// What every device may need.
+pub(crate) struct Parts {
+    pub vm: Arc<Vm>,
+    pub ram: GuestRam,
+    pub phys: Arc<PhysMap>,
+    pub buses: Buses,
+    pub control: Arc<Control>,
+    pub mapper: Arc<KvmMapper>,
+    pub doorbells: Arc<KvmDoorbells>,
+}
+
+/// Runs the machine until the guest or somebody else ends it.
+pub fn run(config: &Config, plan: &Plan, layout: &Layout, kvm: &Kvm, files: BootFiles) -> Result<Outcome> {
+    base::raise_memlock(plan.memlock).context("assigned devices lock guest memory")?;
+    hypervisor::install_signal_handler().context("install the handler that stops vCPUs")?;
+    let ram = GuestRam::new(&layout.ram())?;
+    let vm = Arc::new(Vm::new(kvm, &board::vm_config(config, layout)).context("make the virtual machine")?);
+    vm.add_ram(&ram).context("give the virtual machine its RAM")?;
+    let cpus = u32::from(config.cpus);
+    let vcpus = (0..cpus).map(|id| Vcpu::new(&vm, id)).collect::<Result<Vec<_>, _>>()?;
+    vm.finish().context("start the interrupt controller")?;
+    let assigned = Assigned::open(plan, &vm, &ram)?;
+    let phys = Arc::new(PhysMap::new(HostMemory::of_ram(&ram))?);
+    let parts = Parts {
+        mapper: Arc::new(KvmMapper::new(vm.clone(), phys.clone())),
+        doorbells: Arc::new(KvmDoorbells(vm.clone())),
+        buses: Buses::default(),
+        control: Arc::new(Control::new(vcpus.iter().map(Vcpu::kicker).collect())),
+        vm,
+        ram,
+        phys,
+    };
+    let serial = board::add_devices(&parts, layout, console::output(&config.serial)?)?;
+    let built = pci::assemble(&parts, plan, layout, &assigned)?;
+    board::boot(&parts, config, plan, layout, &vcpus, files)?;
+    let _console = console::Input::start(&config.serial, serial, &parts.control)?;
+    let _server = control::Server::start(config.socket.as_deref(), &parts.control, built.viommu.clone(), plan)?;
+    log::info!("the guest starts: {cpus} vCPUs, {} of RAM", base::bytes(parts.ram.size()));
+    let outcome = vcpus::run(vcpus, &parts.control, &parts.buses)?;
+    log::info!("the guest has ended: {outcome}");
+    // Devices stop before the memory that they may reach goes: functions first, then groups and containers.
+    drop(built);
+    drop(parts);
+    drop(assigned);
+    Ok(outcome)
+}

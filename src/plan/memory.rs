@@ -1,0 +1,64 @@
+//! How much memory the host must let this process lock.
+
+use std::collections::BTreeSet;
+
+use base::Memlock;
+
+use super::Draft;
+use crate::config::Assignment;
+use crate::errors::Refusal;
+use crate::host::{DeviceFacts, Facts, Lookup};
+
+/// Bytes that must be lockable.
+///
+/// A type 1 container pins what is mapped in it, each page once for each mapping of it. So a leg can pin all of RAM, and
+/// more only when a guest maps the same page at several addresses; such a MAP fails when the limit is reached.
+pub fn needed(assignment: &Assignment, facts: &Facts) -> u64 {
+    assignment.memory.saturating_mul(containers(assignment, facts))
+}
+
+/// One container for each group behind the virtual IOMMU, and one for all groups beside it.
+fn containers(assignment: &Assignment, facts: &Facts) -> u64 {
+    let mut behind = BTreeSet::new();
+    let mut beside = false;
+    for (config, lookup) in assignment.vfio.iter().zip(&facts.devices) {
+        match lookup {
+            Lookup::Found(DeviceFacts { group: Some(number), .. }) if config.behind_viommu => {
+                behind.insert(*number);
+            }
+            Lookup::Found(DeviceFacts { group: Some(_), .. }) => beside = true,
+            _ => {}
+        }
+    }
+    behind.len() as u64 + u64::from(beside)
+}
+
+/// Refuses a limit that is too low.
+pub(super) fn check(draft: &mut Draft<'_>, needed: u64) {
+    if let Memlock::Bytes(limit) = draft.machine.memlock
+        && limit < needed
+    {
+        draft.refusals.push(too_low(limit, needed, needed / draft.assignment.memory.max(1)));
+    }
+}
+
+fn too_low(limit: u64, needed: u64, containers: u64) -> Refusal {
+    let times = if containers == 1 {
+        "all guest RAM can be".to_owned()
+    } else {
+        format!("all guest RAM can be {containers} times")
+    };
+    Refusal::new(
+        "the memory-lock limit",
+        "is too low",
+        format!(
+            "it is {}, and {times} locked for assigned devices, {}",
+            base::bytes(limit),
+            base::bytes(needed)
+        ),
+        format!(
+            "Raise it, as root, before the start: ulimit -l {} (or LimitMEMLOCK={needed} in a service file).",
+            needed.div_ceil(1024)
+        ),
+    )
+}

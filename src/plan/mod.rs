@@ -1,0 +1,219 @@
+//! From what the user wants and what the host has to what will be: a pure function, so that `check` and `run` cannot
+//! disagree and every refusal can be tested without a host.
+
+mod conflicts;
+mod devices;
+mod groups;
+mod guest_map;
+mod memory;
+mod msi;
+mod places;
+mod range;
+mod regions;
+
+use std::collections::BTreeMap;
+
+use arch::aarch64::Gic;
+use data_model::{Bdf, HostBdf, PageMask, Span};
+pub use vm_control::RegionKind;
+use vm_control::RegionReport;
+
+use crate::cmdline::specs::MsiMode;
+use crate::config::Assignment;
+use crate::errors::Refusal;
+use crate::host::{Access, Aperture, Facts, GroupFacts, MachineFacts, Trial};
+
+use devices::Found;
+pub use devices::bind_commands;
+pub use guest_map::{GuestMap, guest_map};
+pub use memory::needed as memlock_needed;
+pub use places::{RNG, RootPort, VIOMMU};
+
+/// A reserved region as endpoints show it.
+pub type Region = RegionReport;
+
+/// One device to assign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DevicePlan {
+    /// On the host.
+    pub host: HostBdf,
+    /// In the guest; its id is the endpoint id.
+    pub guest: Bdf,
+    /// Its IOMMU group on the host.
+    pub group: u32,
+    /// Whether it is an endpoint of the virtual IOMMU.
+    pub behind_viommu: bool,
+}
+
+/// One group to open, in a container of its own when it is behind the virtual IOMMU; the others share one container
+/// that maps all of RAM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupPlan {
+    /// Group number on the host.
+    pub number: u32,
+    /// Whether it has a leg of the virtual IOMMU.
+    pub behind_viommu: bool,
+    /// What it can map.
+    pub aperture: Aperture,
+}
+
+impl GroupPlan {
+    /// Name of its leg, for reports and logs.
+    pub fn leg_name(&self) -> String {
+        format!("type1 group {}", self.number)
+    }
+}
+
+/// The virtual IOMMU.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViommuPlan {
+    /// Where it is in the guest.
+    pub at: Bdf,
+    /// How MSIs of endpoints reach the guest.
+    pub msi: MsiMode,
+    /// `config.bypass` at power-on.
+    pub bypass_at_boot: bool,
+    /// What a domain can map.
+    pub input_range: Span,
+    /// Page sizes offered: the granule alone.
+    pub page_mask: PageMask,
+    /// Reserved regions of each endpoint, sorted, disjoint, granule-aligned, at most one of them MSI. All endpoints show
+    /// the same, so that any of them may share a domain.
+    pub reserved: Vec<Region>,
+    /// Windows of the host's own MSIs. With `msi=translate` the guest may map doorbells (MMIO) there, in software only.
+    pub msi_windows: Vec<Span>,
+}
+
+/// What will be opened and assembled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The virtual IOMMU, when there is one.
+    pub viommu: Option<ViommuPlan>,
+    /// The entropy device.
+    pub rng: Bdf,
+    /// Root ports, by bus.
+    pub root_ports: Vec<RootPort>,
+    /// Assigned devices, in the user's order.
+    pub devices: Vec<DevicePlan>,
+    /// Their groups, by number.
+    pub groups: Vec<GroupPlan>,
+    /// Interrupt controller of an aarch64 guest, with the place of its MSI frame.
+    pub gic: Option<Gic>,
+    /// Bytes that must be lockable (`base::raise_memlock`); 0 without assigned devices.
+    pub memlock: u64,
+    /// What the user should know though it does not prevent the run.
+    pub warnings: Vec<String>,
+}
+
+/// What has been found out on the way to a plan.
+struct Draft<'a> {
+    assignment: &'a Assignment,
+    machine: &'a MachineFacts,
+    map: &'a GuestMap,
+    devices: Vec<Found<'a>>,
+    groups: BTreeMap<u32, &'a GroupFacts>,
+    refusals: Vec<Refusal>,
+    warnings: Vec<String>,
+}
+
+impl Draft<'_> {
+    /// Whether a group's devices are behind the virtual IOMMU; groups whose devices disagree are refused elsewhere.
+    fn behind_viommu(&self, group: u32) -> bool {
+        self.devices.iter().any(|found| found.group == Some(group) && found.config.behind_viommu)
+    }
+
+    /// Groups whose trial worked, with what they can map.
+    fn apertures(&self) -> impl Iterator<Item = (u32, &Aperture)> {
+        self.groups.values().filter_map(|group| match &group.trial {
+            Trial::Attached(aperture) => Some((group.number, aperture)),
+            _ => None,
+        })
+    }
+
+    /// The same, of the groups that are legs of the virtual IOMMU.
+    fn viommu_apertures(&self) -> impl Iterator<Item = &Aperture> {
+        self.apertures().filter(|(number, _)| self.behind_viommu(*number)).map(|(_, aperture)| aperture)
+    }
+}
+
+/// Decides everything about a machine's devices. The MSI frame of an aarch64 guest, which is not in `map`, is
+/// placed here.
+///
+/// # Errors
+/// Every reason against the run, not the first alone.
+pub fn plan(assignment: &Assignment, facts: &Facts, map: &GuestMap) -> Result<Plan, Vec<Refusal>> {
+    let mut draft = Draft {
+        assignment,
+        machine: &facts.machine,
+        map,
+        devices: Vec::new(),
+        groups: facts.groups.iter().map(|(number, group)| (*number, group)).collect(),
+        refusals: Vec::new(),
+        warnings: Vec::new(),
+    };
+    devices::find(&mut draft, &facts.devices);
+    groups::check(&mut draft);
+    let memlock = memory::needed(assignment, facts);
+    memory::check(&mut draft, memlock);
+    conflicts::check(&mut draft);
+    let gic = msi::place(&mut draft);
+    let viommu = viommu(&mut draft, gic.as_ref());
+    let (root_ports, guests) = places::give(&draft);
+    let groups = draft
+        .apertures()
+        .map(|(number, aperture)| GroupPlan {
+            number,
+            behind_viommu: draft.behind_viommu(number),
+            aperture: aperture.clone(),
+        })
+        .collect();
+    let devices = draft.devices.iter().zip(guests).filter_map(|(found, guest)| {
+        let (host, group) = (found.device.bdf, found.group?);
+        Some(DevicePlan { host, guest, group, behind_viommu: found.config.behind_viommu })
+    });
+    let devices = devices.collect();
+    if !draft.refusals.is_empty() {
+        return Err(draft.refusals);
+    }
+    Ok(Plan { viommu, rng: RNG, root_ports, devices, groups, gic, memlock, warnings: draft.warnings })
+}
+
+fn viommu(draft: &mut Draft<'_>, gic: Option<&Gic>) -> Option<ViommuPlan> {
+    let config = draft.assignment.viommu?;
+    let page_mask = range::page_mask(draft);
+    let input_range = range::input_range(draft, page_mask.granule());
+    if !draft.assignment.vfio.iter().any(|device| device.behind_viommu) {
+        draft.warnings.push("no assigned device is behind the virtual IOMMU".to_owned());
+    }
+    let msi_windows = msi::windows(draft);
+    Some(ViommuPlan {
+        at: VIOMMU,
+        msi: config.msi,
+        bypass_at_boot: config.bypass_at_boot,
+        input_range,
+        page_mask,
+        reserved: regions::publish(draft, gic, input_range, page_mask.granule()),
+        msi_windows,
+    })
+}
+
+/// What keeps this process from running any guest at all.
+pub fn kvm(machine: &MachineFacts) -> Option<Refusal> {
+    let (what, why, remedy) = match machine.kvm_node {
+        Access::Granted => return None,
+        Access::Absent => (
+            "is not there",
+            "the host has no KVM",
+            "Turn virtualization on in the firmware and load kvm_intel or kvm_amd.",
+        ),
+        Access::Denied => (
+            "cannot be opened",
+            "this user may not read and write it",
+            "Add the user to the group that owns the node.",
+        ),
+    };
+    Some(Refusal::new("/dev/kvm", what, why, remedy))
+}
+
+#[cfg(test)]
+mod tests;
