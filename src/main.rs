@@ -39,4 +39,3 @@ fn execute(command: &Command) -> anyhow::Result<u8> {
         Command::Viommu(ViommuCommand::Show(args)) => control::show(&args.socket, args.json, out),
     }
 }
-

@@ -27,7 +27,8 @@ pub fn run(args: &RunArgs, host: &dyn HostFacts) -> Result<u8> {
 
 /// From a configuration to a plan; `bits` is the width of guest-physical addresses.
 fn prepare(config: &Config, host: &dyn HostFacts, bits: u32) -> Result<Plan, Refused> {
-    let map = plan::guest_map(&config.assignment, config.cpus, bits).map_err(|refusal| Refused(vec![refusal]))?;
+    let map =
+        plan::guest_map(&config.assignment, config.cpus, bits).map_err(|refusal| Refused(vec![refusal]))?;
     let facts = host::gather(host, &config.assignment);
     let planned = plan::plan(&config.assignment, &facts, &map);
     let mut refusals: Vec<_> = plan::kvm(&facts.machine).into_iter().collect();

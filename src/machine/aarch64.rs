@@ -43,7 +43,8 @@ impl MsiDoorbell {
             }
             MsiDoorbell::V2m(doorbell) if message.address == doorbell => {
                 let spi = message.data.checked_sub(irqs::SPI_BASE);
-                let ours = spi.filter(|spi| (irqs::V2M_SPI..irqs::V2M_SPI + irqs::V2M_SPI_COUNT).contains(spi));
+                let ours =
+                    spi.filter(|spi| (irqs::V2M_SPI..irqs::V2M_SPI + irqs::V2M_SPI_COUNT).contains(spi));
                 Ok(gsi.route_spi(ours.ok_or(io::ErrorKind::InvalidInput)?)?)
             }
             _ => Err(io::ErrorKind::AddrNotAvailable.into()),
@@ -92,12 +93,17 @@ pub(crate) fn interrupt_lines() -> Option<[u8; 4]> {
 }
 
 /// The serial port. Returns the way in for what is typed.
-pub(crate) fn add_devices(parts: &Parts, layout: &Layout, output: Box<dyn Write + Send>) -> Result<SerialInput> {
+pub(crate) fn add_devices(
+    parts: &Parts,
+    layout: &Layout,
+    output: Box<dyn Write + Send>,
+) -> Result<SerialInput> {
     let line = parts.vm.irqs().line(irqs::UART_SPI)?;
     let serial = SerialPort::new(Arc::new(KvmLine(line)), output);
     let input = serial.input();
     let device: SharedDevice = Arc::new(Mutex::new(serial));
-    let place = Span::from_len(layout.uart().start(), SerialPort::LEN).context("a serial port without registers")?;
+    let place =
+        Span::from_len(layout.uart().start(), SerialPort::LEN).context("a serial port without registers")?;
     parts.buses.memory.insert(place, device).context("place the serial port")?;
     Ok(input)
 }
@@ -118,12 +124,8 @@ pub(crate) fn boot(
 ) -> Result<()> {
     let mpidrs = vcpus.iter().map(Vcpu::mpidr).collect::<Result<Vec<_>, _>>()?;
     let viommu = files::viommu_shape(plan);
-    let shape = Boot {
-        files: boot.borrow(&config.params),
-        mpidrs: &mpidrs,
-        viommu: viommu.as_ref(),
-        rng_seed: None,
-    };
+    let shape =
+        Boot { files: boot.borrow(&config.params), mpidrs: &mpidrs, viommu: viommu.as_ref(), rng_seed: None };
     let entry = arch::aarch64::load(&parts.ram.mem, layout, shape)?;
     let first = vcpus.first().context("a machine without processors")?;
     first.enter_kernel(entry.pc, entry.dtb)?;

@@ -31,7 +31,8 @@ impl Assigned {
     /// Opens groups and devices. A group behind the virtual IOMMU starts with an empty container: its devices reach
     /// nothing until the guest says otherwise.
     pub fn open(plan: &Plan, vm: &Vm, ram: &GuestRam) -> Result<Assigned> {
-        let mut assigned = Assigned { devices: Vec::new(), groups: Vec::new(), containers: Vec::new(), link: None };
+        let mut assigned =
+            Assigned { devices: Vec::new(), groups: Vec::new(), containers: Vec::new(), link: None };
         if plan.devices.is_empty() {
             return Ok(assigned);
         }
@@ -65,7 +66,8 @@ impl Assigned {
 
     fn open_device(&self, device: &DevicePlan) -> Result<Arc<dyn AssignedDevice>> {
         let group = self.groups.iter().find(|(group, _)| group.number == device.group);
-        let (_, group) = group.with_context(|| format!("{}: group {} is not open", device.host, device.group))?;
+        let (_, group) =
+            group.with_context(|| format!("{}: group {} is not open", device.host, device.group))?;
         let opened = group.device(&device.host.to_string())?;
         Ok(Arc::new(opened))
     }
@@ -92,9 +94,9 @@ fn container_is_new(assigned: &Assigned, container: &Arc<Container>) -> bool {
 fn map_all(container: &Container, ram: &GuestRam) -> Result<()> {
     for (span, memory) in HostMemory::of_ram(ram) {
         let slice = memory.slice(0, memory.len()).context("guest RAM without bytes")?;
-        container
-            .map_memory(span, slice, DmaPerm::READ_WRITE)
-            .with_context(|| format!("map guest RAM {span} for devices that are not behind the virtual IOMMU"))?;
+        container.map_memory(span, slice, DmaPerm::READ_WRITE).with_context(|| {
+            format!("map guest RAM {span} for devices that are not behind the virtual IOMMU")
+        })?;
     }
     Ok(())
 }

@@ -24,7 +24,8 @@ pub(crate) fn output(serial: &Serial) -> Result<Box<dyn Write + Send>> {
         Serial::Stdout => Box::new(Unbuffered(io::stdout())),
         Serial::None => Box::new(io::sink()),
         Serial::File(path) => {
-            let file = File::create(path).with_context(|| format!("make the serial log {}", path.display()))?;
+            let file =
+                File::create(path).with_context(|| format!("make the serial log {}", path.display()))?;
             Box::new(file)
         }
     })
@@ -128,8 +129,10 @@ impl Drop for Input {
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }
-        if let Some(before) = &self.terminal {
-            drop(tcsetattr(io::stdin(), OptionalActions::Now, before));
+        if let Some(before) = &self.terminal
+            && let Err(error) = tcsetattr(io::stdin(), OptionalActions::Now, before)
+        {
+            log::warn!("the terminal keeps its raw mode ({error}); type `reset`");
         }
     }
 }

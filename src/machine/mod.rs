@@ -81,7 +81,8 @@ pub fn run(config: &Config, plan: &Plan, layout: &Layout, kvm: &Kvm, files: Boot
     let built = pci::assemble(&parts, plan, layout, &assigned)?;
     board::boot(&parts, config, plan, layout, &vcpus, files)?;
     let _console = console::Input::start(&config.serial, serial, &parts.control)?;
-    let _server = control::Server::start(config.socket.as_deref(), &parts.control, built.viommu.clone(), plan)?;
+    let _server =
+        control::Server::start(config.socket.as_deref(), &parts.control, built.viommu.clone(), plan)?;
     log::info!("the guest starts: {cpus} vCPUs, {} of RAM", base::bytes(parts.ram.size()));
     let outcome = vcpus::run(vcpus, &parts.control, &parts.buses)?;
     log::info!("the guest has ended: {outcome}");

@@ -1,7 +1,9 @@
 //! The virtual IOMMU's state in the words of the control socket.
 
 use devices::virtio::iommu::ViommuReport as Device;
-use vm_control::{DomainReport, EndpointReport, LegReport, RegionKind, RegionReport, RequestReport, ViommuReport};
+use vm_control::{
+    DomainReport, EndpointReport, LegReport, RegionKind, RegionReport, RequestReport, ViommuReport,
+};
 
 use virtio_iommu_spec::{ResvKind, ResvMem};
 
@@ -21,7 +23,11 @@ pub(crate) fn viommu(device: &Device, plan: &Plan) -> ViommuReport {
         requests: counters
             .kinds
             .iter()
-            .map(|count| RequestReport { kind: count.kind.name().into(), ok: count.ok(), failed: count.failed() })
+            .map(|count| RequestReport {
+                kind: count.kind.name().into(),
+                ok: count.ok(),
+                failed: count.failed(),
+            })
             .collect(),
         faults: counters.events + counters.events_dropped,
         host_calls: device.iommu.host_calls,

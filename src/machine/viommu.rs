@@ -11,7 +11,12 @@ use super::assigned::Assigned;
 use crate::plan::{Plan, Region, RegionKind, ViommuPlan};
 
 /// The device over the legs of the assigned groups.
-pub(crate) fn build(plan: &Plan, viommu: &ViommuPlan, assigned: &Assigned, phys: &Arc<PhysMap>) -> Result<Viommu> {
+pub(crate) fn build(
+    plan: &Plan,
+    viommu: &ViommuPlan,
+    assigned: &Assigned,
+    phys: &Arc<PhysMap>,
+) -> Result<Viommu> {
     let (groups, legs): (Vec<u32>, Vec<Box<dyn Leg>>) =
         assigned.legs().into_iter().map(|(group, leg)| (group, Box::new(leg) as Box<dyn Leg>)).unzip();
     let behind = || plan.devices.iter().filter(|device| device.behind_viommu);
@@ -26,7 +31,8 @@ pub(crate) fn build(plan: &Plan, viommu: &ViommuPlan, assigned: &Assigned, phys:
     let regions: Vec<ResvMem> = viommu.reserved.iter().map(region).collect();
     let endpoints =
         behind().map(|device| ViommuEndpoint { id: device.guest.id().into(), regions: regions.clone() });
-    let shown = ViommuConfig { pages: viommu.page_mask, input: viommu.input_range, endpoints: endpoints.collect() };
+    let shown =
+        ViommuConfig { pages: viommu.page_mask, input: viommu.input_range, endpoints: endpoints.collect() };
     Ok(Viommu::new(&shown, iommu)?)
 }
 

@@ -66,7 +66,11 @@ pub(crate) fn interrupt_lines() -> Option<[u8; 4]> {
 }
 
 /// Serial port, power, reset, keyboard controller. Returns the way in for what is typed.
-pub(crate) fn add_devices(parts: &Parts, _layout: &Layout, output: Box<dyn Write + Send>) -> Result<SerialInput> {
+pub(crate) fn add_devices(
+    parts: &Parts,
+    _layout: &Layout,
+    output: Box<dyn Write + Send>,
+) -> Result<SerialInput> {
     let line = parts.vm.irqs().line(ports::COM1_GSI)?;
     let serial = SerialPort::new(Arc::new(KvmLine(line)), output);
     let input = serial.input();

@@ -31,12 +31,14 @@ fn a_mapping_that_permits_nothing_is_in_the_table_only() {
     bench.assert_equal();
 }
 
+type Expected = fn(&Refusal) -> bool;
+
 #[test]
 fn bad_mappings_are_refused_and_change_nothing() {
     let mut bench = attached();
     bench.map(1, pages(10, 2), 0).unwrap();
     let before = bench.held(0);
-    let cases: [(&str, Span, u64, fn(&Refusal) -> bool); 9] = [
+    let cases: [(&str, Span, u64, Expected); 9] = [
         ("start off the granule", span(1, 0xfff), 0, |r| matches!(r, Refusal::Misaligned { address: 1, .. })),
         ("end off the granule", span(0, 0x1000), 0, |r| {
             matches!(r, Refusal::Misaligned { address: 0x1000, .. })
