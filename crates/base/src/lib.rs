@@ -2,6 +2,7 @@
 // UNSAFETY: maps memory and takes descriptors over; each block says why it is sound.
 #![allow(unsafe_code)]
 
+mod event;
 mod faults;
 mod guest_memory;
 mod host_memory;
@@ -9,7 +10,9 @@ mod mapped;
 mod memlock;
 mod poller;
 mod pretty;
+mod tube;
 
+pub use event::{event_fd, event_from, new_event};
 pub use faults::{CallId, FaultPlan, fault_point};
 pub use guest_memory::{GuestMem, GuestRam, GuestRamError};
 pub use host_memory::{HostMemory, HostSlice};
@@ -17,4 +20,5 @@ pub use mapped::MappedRegion;
 pub use memlock::{Memlock, MemlockError, memlock_limit, raise_memlock};
 pub use poller::{Poller, Ready};
 pub use pretty::bytes;
+pub use tube::{MAX_FDS, MAX_MESSAGE, Received, Tube};
 pub use vmm_sys_util::eventfd::EventFd;
