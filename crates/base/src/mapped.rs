@@ -3,7 +3,7 @@
 //! Invariant: `address..address + len` stays mapped for as long as the value lives.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
@@ -13,6 +13,8 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 pub struct MappedRegion {
     address: NonNull<u8>,
     len: usize,
+    file: OwnedFd,
+    offset: u64,
 }
 
 // SAFETY: the value is the address of a mapping that any thread may use or drop; it gives out no reference.
@@ -27,15 +29,21 @@ impl MappedRegion {
         if writable {
             prot |= ProtFlags::WRITE;
         }
+        let file = fd.as_fd().try_clone_to_owned()?;
         // SAFETY: a fresh mapping at an address of the kernel's choice touches no memory of this process.
-        let address = unsafe { mmap(std::ptr::null_mut(), len, prot, MapFlags::SHARED, fd, offset)? };
+        let address = unsafe { mmap(std::ptr::null_mut(), len, prot, MapFlags::SHARED, &file, offset)? };
         let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(MappedRegion { address, len })
+        Ok(MappedRegion { address, len, file, offset })
     }
 
     /// Where the mapping lies in this process (HVA).
     pub fn address(&self) -> u64 {
         self.address.as_ptr() as u64
+    }
+
+    /// The file that is mapped and where in it the mapping starts, so that another process can map the same.
+    pub fn source(&self) -> (BorrowedFd<'_>, u64) {
+        (self.file.as_fd(), self.offset)
     }
 
     /// Bytes mapped.

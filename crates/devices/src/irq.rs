@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use base::EventFd;
 use data_model::Bdf;
+use serde::{Deserialize, Serialize};
 
 /// What a device writes to send an MSI.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MsiMessage {
     /// Doorbell address as the guest programmed it: guest-physical, or an IOVA where MSIs are translated.
     pub address: u64,

@@ -7,6 +7,7 @@ pub mod bus;
 pub mod irq;
 pub mod pci;
 pub mod platform;
+pub mod remote;
 pub mod slots;
 pub mod vfio_pci;
 pub mod virtio;

@@ -1,9 +1,10 @@
 //! What the root complex needs of a PCI function.
 
 use data_model::Span;
+use serde::{Deserialize, Serialize};
 
 /// A range that a BAR decodes at present.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BarWindow {
     /// BAR index, 0 to 5; of a 64-bit BAR the lower one.
     pub bar: u8,
