@@ -62,6 +62,11 @@ impl FaultPlan {
         ARMED.fetch_add(1, Ordering::Relaxed);
         FaultPlan(())
     }
+
+    /// Faults of the plan armed last, by this thread, that have not happened.
+    pub fn left(&self) -> usize {
+        PLANS.with_borrow(|plans| plans.last().map_or(0, |plan| plan.times))
+    }
 }
 
 impl Drop for FaultPlan {

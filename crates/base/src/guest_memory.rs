@@ -49,6 +49,11 @@ impl GuestRam {
     pub fn new(layout: &[Span]) -> Result<GuestRam, GuestRamError> {
         let size = layout.iter().fold(0u64, |sum, span| sum.saturating_add(span.len().unwrap_or(u64::MAX)));
         let file = memfd(size).map_err(|source| GuestRamError::Memfd { size, source })?;
+        GuestRam::from_file(layout, file)
+    }
+
+    /// The same RAM in another process, from its file and the same ranges.
+    pub fn from_file(layout: &[Span], file: File) -> Result<GuestRam, GuestRamError> {
         let file = Arc::new(file);
         let mut offset = 0;
         let mut regions = Vec::with_capacity(layout.len());

@@ -1,6 +1,7 @@
 //! The function as main sees it: every access is a question to the device's process.
 
-use std::os::fd::BorrowedFd;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use base::Tube;
@@ -54,17 +55,18 @@ impl RemoteFunction {
             self.windows = windows;
         }
     }
+}
 
-    /// Asks what only this kind of device knows.
-    pub fn special(
-        tube: &Mutex<Tube>,
-        question: Vec<u8>,
-        fds: &[BorrowedFd<'_>],
-    ) -> std::io::Result<Vec<u8>> {
-        match tube.lock().ask(&FunctionQuestion::Special(question), fds)?.value {
-            FunctionAnswer::Special(bytes) => Ok(bytes),
-            _ => Err(std::io::ErrorKind::InvalidData.into()),
-        }
+/// Asks the device at the other end of `tube` what only its kind knows; descriptors may go along and come back.
+pub fn ask_special(
+    tube: &Mutex<Tube>,
+    question: Vec<u8>,
+    fds: &[BorrowedFd<'_>],
+) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+    let answer = tube.lock().ask(&FunctionQuestion::Special(question), fds)?;
+    match answer.value {
+        FunctionAnswer::Special(bytes) => Ok((bytes, answer.fds)),
+        _ => Err(io::ErrorKind::InvalidData.into()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is said on the two tubes.
 
-use data_model::Span;
+use data_model::{Bdf, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::irq::MsiMessage;
@@ -63,8 +63,8 @@ pub enum FunctionAnswer {
 /// The device asks main for something.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ServiceQuestion {
-    /// A new MSI vector; its event comes with the answer.
-    Vector,
+    /// A new MSI vector for this requester; its event comes with the answer.
+    Vector(Bdf),
     /// Route a vector.
     Route(u32, MsiMessage),
     /// Take its route away.
@@ -90,6 +90,8 @@ pub enum ServiceQuestion {
     BindLine,
     /// Undo that.
     UnbindLine,
+    /// Reset the assigned devices of this host group, which could not be brought back to their domain.
+    Block(u32),
 }
 
 /// Main answers.

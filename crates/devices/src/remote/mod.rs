@@ -13,10 +13,10 @@ mod server;
 mod service_host;
 mod services;
 
-pub use function::RemoteFunction;
+pub use function::{RemoteFunction, ask_special};
 pub use message::{FunctionAnswer, FunctionQuestion, ServiceAnswer, ServiceQuestion};
 pub use server::{Answering, serve_function};
-pub use service_host::{LocalServices, serve_services};
+pub use service_host::{BlockGroup, LocalServices, serve_services};
 pub use services::Services;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The device's side of the function tube.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use base::Tube;
 
@@ -13,14 +13,14 @@ const LONGEST: usize = 8;
 
 /// What a device answers besides its registers.
 pub trait Answering {
-    /// Answers a special question; descriptors that came along are its own now.
-    fn answer(&mut self, question: &[u8], fds: Vec<OwnedFd>) -> Vec<u8>;
+    /// Answers a special question, with descriptors if need be; those that came along are its own now.
+    fn answer(&mut self, question: &[u8], fds: Vec<OwnedFd>) -> (Vec<u8>, Vec<OwnedFd>);
 }
 
 /// A device that knows no special questions.
 impl Answering for () {
-    fn answer(&mut self, _question: &[u8], _fds: Vec<OwnedFd>) -> Vec<u8> {
-        Vec::new()
+    fn answer(&mut self, _question: &[u8], _fds: Vec<OwnedFd>) -> (Vec<u8>, Vec<OwnedFd>) {
+        (Vec::new(), Vec::new())
     }
 }
 
@@ -36,11 +36,15 @@ pub fn serve_function(
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error),
         };
-        let answer = match question.value {
-            FunctionQuestion::Special(bytes) => FunctionAnswer::Special(special.answer(&bytes, question.fds)),
-            access => answer(function, access),
+        let (answer, fds) = match question.value {
+            FunctionQuestion::Special(bytes) => {
+                let (answer, fds) = special.answer(&bytes, question.fds);
+                (FunctionAnswer::Special(answer), fds)
+            }
+            access => (answer(function, access), Vec::new()),
         };
-        match tube.send(&answer, &[]) {
+        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+        match tube.send(&answer, &fds) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             sent => sent?,
         }

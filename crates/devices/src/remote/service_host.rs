@@ -25,6 +25,8 @@ const MOST_SLOTS: usize = 64;
 pub struct LocalServices {
     /// Who asks.
     pub requester: Bdf,
+    /// For whom it may ask for vectors besides itself: the endpoints, where it is the virtual IOMMU.
+    pub on_behalf: Vec<Bdf>,
     /// Gives MSI vectors.
     pub msi: Arc<dyn MsiController>,
     /// Ties doorbells.
@@ -35,7 +37,12 @@ pub struct LocalServices {
     pub line: Option<Arc<dyn IrqLine>>,
     /// Where BARs can lie: doorbells and mappings anywhere else are refused.
     pub bars: Vec<Span>,
+    /// Resets the devices of a host group; for the virtual IOMMU.
+    pub block: Option<BlockGroup>,
 }
+
+/// Resets the assigned devices of the host group with this number.
+pub type BlockGroup = Arc<dyn Fn(u32) -> io::Result<()> + Send + Sync>;
 
 struct Host {
     services: LocalServices,
@@ -79,7 +86,7 @@ type Answer = (ServiceAnswer, Option<Arc<dyn MsiVector>>);
 impl Host {
     fn answer(&mut self, question: ServiceQuestion, fds: Vec<OwnedFd>) -> io::Result<Answer> {
         match question {
-            ServiceQuestion::Vector => return self.vector(),
+            ServiceQuestion::Vector(requester) => return self.vector(requester),
             ServiceQuestion::Route(number, message) => self.known(number)?.route(message)?,
             ServiceQuestion::Unroute(number) => self.known(number)?.unroute()?,
             ServiceQuestion::Free(number) => drop(self.vectors.remove(&number)),
@@ -90,6 +97,10 @@ impl Host {
             ServiceQuestion::Line(level) => self.line()?.set(level)?,
             ServiceQuestion::BindLine => self.bind_line(fds)?,
             ServiceQuestion::UnbindLine => self.unbind_line()?,
+            ServiceQuestion::Block(group) => match &self.services.block {
+                Some(block) => block(group)?,
+                None => return Err(io::ErrorKind::PermissionDenied.into()),
+            },
         }
         Ok((ServiceAnswer::Done, None))
     }
@@ -103,9 +114,13 @@ impl Host {
         }
     }
 
-    fn vector(&mut self) -> io::Result<Answer> {
-        check(self.vectors.len(), MOST_VECTORS)?;
-        let vector = self.services.msi.vector(self.services.requester)?;
+    fn vector(&mut self, requester: Bdf) -> io::Result<Answer> {
+        let LocalServices { requester: own, on_behalf, msi, .. } = &self.services;
+        if requester != *own && !on_behalf.contains(&requester) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        check(self.vectors.len(), MOST_VECTORS.saturating_mul(on_behalf.len() + 1))?;
+        let vector = msi.vector(requester)?;
         self.next = self.next.wrapping_add(1);
         self.vectors.insert(self.next, vector.clone());
         Ok((ServiceAnswer::Made(self.next), Some(vector)))

@@ -37,6 +37,13 @@ impl Services {
     }
 }
 
+impl Services {
+    /// Resets the assigned devices of a host group; for the virtual IOMMU.
+    pub fn block(&self, group: u32) -> io::Result<()> {
+        self.tell(&ServiceQuestion::Block(group), &[])
+    }
+}
+
 struct Vector {
     services: Services,
     number: u32,
@@ -44,9 +51,8 @@ struct Vector {
 }
 
 impl MsiController for Services {
-    /// The requester is main's to say: it knows whose tube this is.
-    fn vector(&self, _requester: Bdf) -> io::Result<Arc<dyn MsiVector>> {
-        let (number, fds) = self.ask(&ServiceQuestion::Vector, &[])?;
+    fn vector(&self, requester: Bdf) -> io::Result<Arc<dyn MsiVector>> {
+        let (number, fds) = self.ask(&ServiceQuestion::Vector(requester), &[])?;
         let event = fds.into_iter().next().map(event_from).ok_or(io::ErrorKind::InvalidData)?;
         Ok(Arc::new(Vector { services: self.clone(), number, event }))
     }

@@ -41,11 +41,13 @@ fn rig() -> Rig {
     );
     let local = LocalServices {
         requester: AT,
+        on_behalf: Vec::new(),
         msi: msi.clone(),
         doorbells: doorbells.clone(),
         mapper: Some(mapper.clone()),
         line: Some(line.clone()),
         bars: vec![BARS],
+        block: None,
     };
     let services = Services::new(client);
     let shared: Arc<Services> = Arc::new(services.clone());
@@ -121,6 +123,9 @@ fn vectors_carry_their_event_and_free_themselves() {
     vector.route(MsiMessage { address: 1, data: 2 }).unwrap();
     vector.unroute().unwrap();
     assert_eq!(fake.message(), None);
+    let stranger = Bdf::from_id(0x100);
+    assert!(rig.services.vector(stranger).is_err(), "nobody asks for another's interrupts");
+    assert!(rig.services.block(1).is_err(), "nor resets others");
     drop(vector);
     assert_eq!(Arc::strong_count(&fake), 2, "the test and the fake's own list");
 }
