@@ -8,6 +8,7 @@ mod errors;
 mod host;
 mod machine;
 mod plan;
+mod process;
 mod run;
 
 use std::process::ExitCode;
@@ -20,11 +21,30 @@ use errors::FAILED;
 use host::SysfsHost;
 
 fn main() -> ExitCode {
+    match jail::worker_start() {
+        Ok(None) => {}
+        Ok(Some(start)) => return work(start),
+        // Main has been told.
+        Err(_) => return ExitCode::from(FAILED),
+    }
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     match execute(&Cli::parse().command) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("mixvm: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// A device process, which main has started.
+fn work(start: jail::Start) -> ExitCode {
+    let role = start.role.clone();
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    match process::worker_main(start) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{role}: {error:#}");
             ExitCode::from(FAILED)
         }
     }

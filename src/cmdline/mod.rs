@@ -6,6 +6,7 @@ pub mod specs;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jail::Pieces;
 
 use specs::{CpusSpec, MemSpec, SerialSpec, VfioSpec, ViommuSpec};
 
@@ -83,8 +84,14 @@ pub struct RunArgs {
     #[arg(short, long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
     /// Run the devices in this process, without a sandbox.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["jail_without", "seccomp_log_failures"])]
     pub disable_sandbox: bool,
+    /// Pieces of the jail to go without, where the host's kernel lacks them: user,landlock …
+    #[arg(long, value_name = "PIECE,…", default_value = "", hide_default_value = true)]
+    pub jail_without: Pieces,
+    /// Name system calls that a device's policy lacks, and let them happen. For writing policies; no protection.
+    #[arg(long)]
+    pub seccomp_log_failures: bool,
     /// The guest's kernel: a bzImage (x86_64) or an Image (aarch64).
     #[arg(value_name = "KERNEL")]
     pub kernel: PathBuf,

@@ -5,6 +5,7 @@ mod limits;
 use std::path::PathBuf;
 
 use data_model::Bdf;
+use jail::{Denials, Pieces};
 
 use crate::cmdline::specs::{
     GuestAddress, IommuChoice, MemSpec, MsiMode, SerialSpec, SerialType, VfioSpec, ViommuSpec,
@@ -78,6 +79,15 @@ pub struct Assignment {
     pub irqchip: IrqchipArg,
 }
 
+/// The jail that devices run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SandboxConfig {
+    /// Pieces that the user goes without.
+    pub without: Pieces,
+    /// What happens at a system call that a device's policy lacks.
+    pub denials: Denials,
+}
+
 /// Everything about a machine that the user decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -93,6 +103,8 @@ pub struct Config {
     pub serial: Serial,
     /// Control socket to make.
     pub socket: Option<PathBuf>,
+    /// The jail; `None` runs devices in this process.
+    pub sandbox: Option<SandboxConfig>,
     /// Devices, memory and IOMMU.
     pub assignment: Assignment,
 }
@@ -104,14 +116,6 @@ impl Config {
     /// All flags that contradict each other, the architecture or a limit.
     pub fn from_args(args: &RunArgs, arch: Arch) -> Result<Config, Vec<Refusal>> {
         let mut refusals = Vec::new();
-        if !args.disable_sandbox {
-            refusals.push(Refusal::new(
-                "run",
-                "cannot sandbox devices",
-                "this version runs them in its own process",
-                "Add --disable-sandbox if that is acceptable for the guest.",
-            ));
-        }
         let cpus = limits::cpus(args.cpus.as_ref().and_then(|spec| spec.num_cores), &mut refusals);
         let assignment = assignment(
             args.mem.as_ref(),
@@ -128,6 +132,7 @@ impl Config {
             cpus,
             serial: serial(args.serial.as_ref()),
             socket: args.socket.clone(),
+            sandbox: sandbox(args),
             assignment,
         };
         if refusals.is_empty() { Ok(config) } else { Err(refusals) }
@@ -146,6 +151,11 @@ impl Assignment {
             assignment(args.mem.as_ref(), Some(&viommu), &args.vfio, args.irqchip, arch, &mut refusals);
         if refusals.is_empty() { Ok(found) } else { Err(refusals) }
     }
+}
+
+fn sandbox(args: &RunArgs) -> Option<SandboxConfig> {
+    let denials = if args.seccomp_log_failures { Denials::Report } else { Denials::Kill };
+    (!args.disable_sandbox).then_some(SandboxConfig { without: args.jail_without, denials })
 }
 
 fn assignment(

@@ -1,5 +1,7 @@
 use clap::Parser;
 
+use jail::{Denials, Pieces};
+
 use super::*;
 use crate::cmdline::{Cli, Command};
 
@@ -100,10 +102,13 @@ fn edges_of_the_limits_are_allowed() {
 }
 
 #[test]
-fn missing_sandbox_is_said_and_allowed_by_flag() {
-    let error = config("", Arch::X86_64).unwrap_err();
-    assert!(error.contains("Add --disable-sandbox"), "{error}");
-    config("--disable-sandbox", Arch::X86_64).unwrap();
+fn devices_are_jailed_unless_told_otherwise() {
+    let jail = |flags: &str| config(flags, Arch::X86_64).unwrap().sandbox;
+    assert_eq!(jail("--disable-sandbox"), None);
+    let usual = jail("").unwrap();
+    assert_eq!((usual.without, usual.denials), (Pieces::NONE, Denials::Kill));
+    let loose = jail("--jail-without landlock,user --seccomp-log-failures").unwrap();
+    assert_eq!((loose.without.iter().count(), loose.denials), (2, Denials::Report));
 }
 
 #[test]

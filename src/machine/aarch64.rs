@@ -9,7 +9,7 @@ use data_model::Span;
 use devices::bus::SharedDevice;
 use devices::irq::MsiMessage;
 use devices::pci::PciRoot;
-use devices::platform::{SerialInput, SerialPort};
+use devices::platform::{IrqEdge, SerialInput, SerialPort, V2mFrame};
 use hypervisor::{GicConfig, GicLayout, MsiGsi, Vcpu, VmConfig};
 use sync::Mutex;
 
@@ -71,6 +71,11 @@ pub fn layout(config: &Config, plan: &Plan, bits: u32) -> Result<Layout> {
     Ok(Layout::new(config.assignment.memory, config.cpus.into(), bits, gic)?)
 }
 
+/// Where devices write messages, where that is memory: the whole pages that a guest may map it with.
+pub(crate) fn doorbell_page(layout: &Layout) -> Option<Span> {
+    Some(layout.gic().msi().doorbell_page().ok()?.align_outwards(LARGEST_PAGE))
+}
+
 /// What KVM is to make.
 pub(crate) fn vm_config(config: &Config, layout: &Layout) -> VmConfig {
     let (dist, per_cpu) = (layout.gic_distributor().start(), layout.gic_per_cpu().start());
@@ -92,7 +97,10 @@ pub(crate) fn interrupt_lines() -> Option<[u8; 4]> {
     None
 }
 
-/// The serial port. Returns the way in for what is typed.
+/// Pages of 64 KiB, the largest that a guest may map a doorbell with.
+const LARGEST_PAGE: u64 = 0x1_0000;
+
+/// The serial port, and what takes interrupt messages. Returns the way in for what is typed.
 pub(crate) fn add_devices(
     parts: &Parts,
     layout: &Layout,
@@ -105,7 +113,22 @@ pub(crate) fn add_devices(
     let place =
         Span::from_len(layout.uart().start(), SerialPort::LEN).context("a serial port without registers")?;
     parts.buses.memory.insert(place, device).context("place the serial port")?;
+    add_doorbell(parts, layout.gic().msi())?;
     Ok(input)
+}
+
+/// The registers of a frame that is ours.
+fn add_doorbell(parts: &Parts, frame: MsiFrame) -> Result<()> {
+    let page = frame.doorbell_page()?;
+    if let MsiFrame::V2m { .. } = frame {
+        let spis = irqs::V2M_SPI..irqs::V2M_SPI + irqs::V2M_SPI_COUNT;
+        let line = |spi| Ok(Arc::new(KvmLine(parts.vm.irqs().line(spi)?)) as Arc<dyn IrqEdge>);
+        let lines = spis.map(line).collect::<Result<Vec<_>>>()?;
+        let device: SharedDevice =
+            Arc::new(Mutex::new(V2mFrame::new(irqs::SPI_BASE + irqs::V2M_SPI, lines)));
+        parts.buses.memory.insert(page, device).context("place the GICv2m frame")?;
+    }
+    Ok(())
 }
 
 /// No ports, no port access.

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use base::{EventFd, HostMemory};
+use base::EventFd;
 use data_model::{Bdf, Span};
 use devices::irq::{IrqLine, MsiController, MsiMessage, MsiVector};
 use devices::platform::IrqEdge;
 use devices::slots::{DirectMapping, Doorbells, MemoryMapper, SlotId};
 use hypervisor::{DeviceMapping, IrqRoutes, Line, MsiGsi, Vm};
-use iommu_domain::{Backing, PhysMap};
 use sync::Mutex;
 
 use super::board;
+use crate::process::IslandLink;
 
 /// Message interrupts through KVM's routes.
 pub(crate) struct KvmMsi {
@@ -86,35 +86,36 @@ impl Doorbells for KvmDoorbells {
 /// Device memory: a slot of KVM's, and a possible target of DMA through the virtual IOMMU.
 pub(crate) struct KvmMapper {
     vm: Arc<Vm>,
-    phys: Arc<PhysMap>,
+    island: Option<IslandLink>,
     placed: Mutex<BTreeMap<u32, Span>>,
 }
 
 impl KvmMapper {
-    /// Maps into `vm`, and books into `phys`.
-    pub fn new(vm: Arc<Vm>, phys: Arc<PhysMap>) -> KvmMapper {
-        KvmMapper { vm, phys, placed: Mutex::default() }
+    /// Maps into `vm`, and tells the island where there is one.
+    pub fn new(vm: Arc<Vm>, island: Option<IslandLink>) -> KvmMapper {
+        KvmMapper { vm, island, placed: Mutex::default() }
     }
 }
 
 impl MemoryMapper for KvmMapper {
     fn map(&self, mapping: DirectMapping) -> io::Result<SlotId> {
         let DirectMapping { span, region, offset } = mapping;
-        let memory = span.len().and_then(|len| HostMemory::of_device(region.clone(), offset, len));
-        let memory = memory.ok_or(io::ErrorKind::InvalidInput)?;
-        let device = DeviceMapping { span, region, offset, read_only: false };
+        let device = DeviceMapping { span, region: region.clone(), offset, read_only: false };
         let slot = self.vm.map_device(&device).map_err(io::Error::other)?;
-        if let Err(conflict) = self.phys.insert(span, Backing::Memory(memory)) {
+        if let Some(island) = &self.island
+            && let Err(error) = island.insert(span, &region, offset)
+        {
             self.vm.unmap_device(slot).map_err(io::Error::other)?;
-            return Err(io::Error::other(conflict));
+            return Err(error);
         }
         self.placed.lock().insert(slot.0, span);
         Ok(SlotId(slot.0))
     }
 
     fn unmap(&self, slot: SlotId) -> io::Result<()> {
-        if let Some(span) = self.placed.lock().remove(&slot.0) {
-            self.phys.remove(span);
+        let placed = self.placed.lock().remove(&slot.0);
+        if let (Some(island), Some(span)) = (&self.island, placed) {
+            island.remove(span)?;
         }
         self.vm.unmap_device(hypervisor::SlotId(slot.0)).map_err(io::Error::other)
     }

@@ -2,23 +2,28 @@
 //!
 //! Drop order matters and is the order of the fields: devices, then groups leave their containers, then containers.
 
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use base::{GuestRam, HostMemory};
 use hypervisor::{VfioLink, Vm};
-use iommu_domain::{Type1Leg, VfioHost};
-use vfio::{AssignedDevice, Container, DmaPerm, Group};
+use vfio::{AssignedDevice, Container, Device, DmaPerm, Group};
 
 use crate::plan::{DevicePlan, GroupPlan, Plan};
+use crate::process;
 
 /// A device with its place in the plan.
 pub(crate) struct OpenDevice {
     pub plan: DevicePlan,
-    pub device: Arc<dyn AssignedDevice>,
+    /// For the process that drives it.
+    pub fd: OwnedFd,
+    /// Main's own copy, for the undertaker.
+    device: Arc<dyn AssignedDevice>,
 }
 
-/// Everything that VFIO has given us.
+/// Everything that VFIO has given us. Workers get copies; main keeps its own until they have ended.
 pub(crate) struct Assigned {
     pub devices: Vec<OpenDevice>,
     groups: Vec<(GroupPlan, Group)>,
@@ -59,30 +64,66 @@ impl Assigned {
         }
         assigned.link = Some(link);
         for device in &plan.devices {
-            assigned.devices.push(OpenDevice { plan: device.clone(), device: assigned.open_device(device)? });
+            let opened = assigned.open_device(device)?;
+            assigned.devices.push(opened);
         }
         Ok(assigned)
     }
 
-    fn open_device(&self, device: &DevicePlan) -> Result<Arc<dyn AssignedDevice>> {
+    fn open_device(&self, device: &DevicePlan) -> Result<OpenDevice> {
         let group = self.groups.iter().find(|(group, _)| group.number == device.group);
-        let (_, group) =
-            group.with_context(|| format!("{}: group {} is not open", device.host, device.group))?;
-        let opened = group.device(&device.host.to_string())?;
-        Ok(Arc::new(opened))
+        let (_, group) = group.with_context(|| format!("{}: group {} is not open", device.host, device.group))?;
+        let name = device.host.to_string();
+        let fd = group.device_fd(&name)?;
+        let own = Device::from_fd(&name, process::copy(&fd)?)?;
+        Ok(OpenDevice { plan: device.clone(), fd, device: Arc::new(own) })
     }
 
-    /// A leg for each group behind the virtual IOMMU, with the group's number.
-    pub fn legs(&self) -> Vec<(u32, Type1Leg<VfioHost>)> {
+    /// Groups behind the virtual IOMMU, each with its container.
+    pub fn legs(&self) -> impl Iterator<Item = (&GroupPlan, &Arc<Container>)> {
         let behind = self.groups.iter().filter(|(group, _)| group.behind_viommu);
-        behind.filter_map(|(group, _)| Some((group.number, self.leg(group)?))).collect()
+        behind.filter_map(|(group, _)| {
+            let (_, container) = self.containers.iter().find(|(number, _)| *number == group.number)?;
+            Some((group, container))
+        })
     }
 
-    fn leg(&self, group: &GroupPlan) -> Option<Type1Leg<VfioHost>> {
-        let (_, container) = self.containers.iter().find(|(number, _)| *number == group.number)?;
-        let members = self.devices.iter().filter(|open| open.plan.group == group.number);
-        let devices = members.map(|open| open.device.clone()).collect();
-        Some(Type1Leg::new(group.leg_name(), VfioHost::new(container.clone(), devices)))
+    /// The way to stop all DMA of the machine, whoever has died.
+    pub fn blocker(&self) -> Blocker {
+        Blocker {
+            containers: self.legs().map(|(_, container)| container.clone()).collect(),
+            devices: self.devices.iter().map(|open| (open.plan.group, open.device.clone())).collect(),
+        }
+    }
+}
+
+/// Empties containers and resets devices with main's own descriptors.
+#[derive(Clone)]
+pub(crate) struct Blocker {
+    containers: Vec<Arc<Container>>,
+    devices: Vec<(u32, Arc<dyn AssignedDevice>)>,
+}
+
+impl Blocker {
+    /// Resets the devices of one group; the first failure, after all have had their turn.
+    pub fn reset_group(&self, group: u32) -> io::Result<()> {
+        let members = self.devices.iter().filter(|(number, _)| *number == group);
+        let outcomes: Vec<_> = members.map(|(_, device)| device.reset()).collect();
+        outcomes.into_iter().collect()
+    }
+
+    /// Leaves no mapping and no device at work.
+    pub fn block_all(&self) {
+        for container in &self.containers {
+            if let Err(error) = container.unmap_all() {
+                log::error!("a container cannot be emptied: {error}");
+            }
+        }
+        for (_, device) in &self.devices {
+            if let Err(error) = device.reset() {
+                log::error!("{}: cannot be reset: {error}", device.name());
+            }
+        }
     }
 }
 

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
-use devices::virtio::iommu::ViommuHandle;
 use vm_control::{Listener, Reply, Request};
 
 use super::outcome::{Control, Outcome};
-use super::report;
-use crate::plan::Plan;
+use crate::process::IslandLink;
 
 /// The thread that answers; dropped, it stops and the socket is gone.
 pub(crate) struct Server {
@@ -24,19 +22,21 @@ impl Server {
     pub fn start(
         path: Option<&Path>,
         control: &Arc<Control>,
-        viommu: Option<ViommuHandle>,
-        plan: &Plan,
+        island: Option<IslandLink>,
     ) -> Result<Option<Server>> {
         let Some(path) = path else { return Ok(None) };
         let listener = Listener::bind(path)?;
         let (watched, stop) = rustix::pipe::pipe().context("make a pipe")?;
-        let (control, plan) = (control.clone(), plan.clone());
-        let answer = move |request| match (request, &viommu) {
+        let control = control.clone();
+        let answer = move |request| match (request, &island) {
             (Request::Stop, _) => {
                 control.end(Outcome::PowerOff);
                 Reply::Done
             }
-            (Request::ViommuShow, Some(viommu)) => Reply::Viommu(report::viommu(&viommu.report(), &plan)),
+            (Request::ViommuShow, Some(island)) => match island.report() {
+                Ok(report) => Reply::Viommu(report),
+                Err(error) => Reply::Refused(format!("the virtual IOMMU does not answer: {error}")),
+            },
             (Request::ViommuShow, None) => Reply::Refused("this machine has no virtual IOMMU".into()),
         };
         let thread = std::thread::Builder::new().name("control".into()).spawn(move || {

@@ -11,29 +11,29 @@ mod board;
 mod console;
 mod control;
 mod files;
+mod island;
 mod outcome;
 mod pci;
-mod report;
 mod vcpus;
-mod viommu;
 
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use base::{GuestRam, HostMemory};
+use base::GuestRam;
 use devices::bus::Bus;
 use hypervisor::{Kvm, Vcpu, Vm};
-use iommu_domain::PhysMap;
+use jail::Children;
 
 use crate::config::Config;
 use crate::plan::Plan;
+use crate::process::{Sandbox, Undertaker};
 
 pub use board::{Layout, layout};
 pub use files::BootFiles;
 pub use outcome::Outcome;
 
-use adapters::{KvmDoorbells, KvmMapper};
-use assigned::Assigned;
+use adapters::KvmDoorbells;
+use assigned::{Assigned, Blocker};
 use outcome::Control;
 
 /// The address spaces of trapped accesses.
@@ -49,10 +49,8 @@ pub(crate) struct Buses {
 pub(crate) struct Parts {
     pub vm: Arc<Vm>,
     pub ram: GuestRam,
-    pub phys: Arc<PhysMap>,
     pub buses: Buses,
     pub control: Arc<Control>,
-    pub mapper: Arc<KvmMapper>,
     pub doorbells: Arc<KvmDoorbells>,
 }
 
@@ -67,28 +65,42 @@ pub fn run(config: &Config, plan: &Plan, layout: &Layout, kvm: &Kvm, files: Boot
     let vcpus = (0..cpus).map(|id| Vcpu::new(&vm, id)).collect::<Result<Vec<_>, _>>()?;
     vm.finish().context("start the interrupt controller")?;
     let assigned = Assigned::open(plan, &vm, &ram)?;
-    let phys = Arc::new(PhysMap::new(HostMemory::of_ram(&ram))?);
     let parts = Parts {
-        mapper: Arc::new(KvmMapper::new(vm.clone(), phys.clone())),
         doorbells: Arc::new(KvmDoorbells(vm.clone())),
         buses: Buses::default(),
         control: Arc::new(Control::new(vcpus.iter().map(Vcpu::kicker).collect())),
         vm,
         ram,
-        phys,
     };
     let serial = board::add_devices(&parts, layout, console::output(&config.serial)?)?;
-    let built = pci::assemble(&parts, plan, layout, &assigned)?;
+    let mut sandbox = Sandbox::new(config.sandbox)?;
+    let built = pci::assemble(&parts, plan, layout, &assigned, &mut sandbox)?;
+    let (children, threads) = sandbox.into_parts();
+    let undertaker = children.map(|children| bury(children, &parts.control, assigned.blocker())).transpose()?;
     board::boot(&parts, config, plan, layout, &vcpus, files)?;
-    let _console = console::Input::start(&config.serial, serial, &parts.control)?;
-    let _server =
-        control::Server::start(config.socket.as_deref(), &parts.control, built.viommu.clone(), plan)?;
+    let console = console::Input::start(&config.serial, serial, &parts.control)?;
+    let server =
+        control::Server::start(config.socket.as_deref(), &parts.control, built.island.clone())?;
     log::info!("the guest starts: {cpus} vCPUs, {} of RAM", base::bytes(parts.ram.size()));
     let outcome = vcpus::run(vcpus, &parts.control, &parts.buses)?;
     log::info!("the guest has ended: {outcome}");
-    // Devices stop before the memory that they may reach goes: functions first, then groups and containers.
-    drop(built);
-    drop(parts);
+    if let Some(undertaker) = &undertaker {
+        undertaker.machine_ends();
+    }
+    // With the last end of their tubes the workers end, and their devices stop; main's own descriptors go after that.
+    drop((console, server, built, parts));
+    drop(undertaker);
+    threads.into_iter().for_each(|thread| drop(thread.join()));
     drop(assigned);
     Ok(outcome)
+}
+
+/// Ends the machine, without any DMA, when a device process dies.
+fn bury(children: Children, control: &Arc<Control>, blocker: Blocker) -> Result<Undertaker> {
+    let control = control.clone();
+    Undertaker::start(children, move |what| {
+        log::error!("{what}; its devices are stopped, and the machine ends");
+        blocker.block_all();
+        control.end(Outcome::Crash);
+    })
 }

@@ -1,48 +1,60 @@
 //! The PCI side of the machine: root complex, virtio devices, root ports with the assigned devices behind them.
+//!
+//! Every function is at the other end of a tube, in a process of its own or, without the sandbox, on a thread.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use data_model::{Bdf, Span};
 use devices::bus::SharedDevice;
 use devices::irq::{IrqLine, MsiController};
-use devices::pci::{Apertures, Ecam, MsiTranslator, PciRoot, RootPort, enumerate};
-use devices::vfio_pci::{VfioPciDevice, VfioPciParts};
-use devices::virtio::iommu::ViommuHandle;
-use devices::virtio::{PciDeps, Rng, VirtioDevice, VirtioPciDevice};
+use devices::pci::{Apertures, Ecam, PciRoot, RootPort, enumerate};
+use devices::remote::{BlockGroup, LocalServices, RemoteFunction};
+use devices::slots::MemoryMapper;
 use sync::Mutex;
 
-use super::adapters::{KvmLine, KvmMsi};
+use super::adapters::{KvmLine, KvmMapper, KvmMsi};
 use super::assigned::{Assigned, OpenDevice};
-use super::{Layout, Parts, board, viommu};
-use crate::plan::Plan;
+use super::{Layout, Parts, board, island};
+use crate::plan::{Plan, ViommuPlan};
+use crate::process::{self, IslandLink, Sandbox, Setup, Wiring};
 
-/// The functions of the machine; dropped, they stop and assigned devices are reset.
+/// The functions of the machine; dropped, their workers end.
 pub(crate) struct Built {
-    /// The virtual IOMMU's state.
-    pub viommu: Option<ViommuHandle>,
-    _root: Arc<PciRoot>,
+    /// The way to the virtual IOMMU.
+    pub island: Option<IslandLink>,
+    root: Arc<PciRoot>,
 }
 
-/// Builds all functions and gives them their addresses.
-pub(crate) fn assemble(parts: &Parts, plan: &Plan, layout: &Layout, assigned: &Assigned) -> Result<Built> {
-    let msi: Arc<dyn MsiController> =
-        Arc::new(KvmMsi { routes: parts.vm.irqs().clone(), doorbell: board::msi_doorbell(layout) });
+impl Drop for Built {
+    fn drop(&mut self) {
+        self.root.dismantle();
+    }
+}
+
+/// Starts all workers, and gives their functions addresses.
+pub(crate) fn assemble(
+    parts: &Parts,
+    plan: &Plan,
+    layout: &Layout,
+    assigned: &Assigned,
+    sandbox: &mut Sandbox,
+) -> Result<Built> {
+    let msi = Arc::new(KvmMsi { routes: parts.vm.irqs().clone(), doorbell: board::msi_doorbell(layout) });
     let shape = layout.pci();
     let ports = board::PORTS.map(|_| parts.buses.ports.clone());
     let root = Arc::new(PciRoot::new(parts.buses.memory.clone(), ports));
     let ecam: SharedDevice = Arc::new(Mutex::new(Ecam(root.clone())));
     parts.buses.memory.insert(shape.ecam, ecam).context("place the PCI configuration space")?;
     board::add_config_ports(parts, &root)?;
-    let builder = Builder { parts, root: &root, msi };
-    builder.add_virtio(plan.rng, Box::new(Rng::default()))?;
-    let mut handle = None;
-    if let Some(planned) = &plan.viommu {
-        let device = viommu::build(plan, planned, assigned, &parts.phys)?;
-        handle = Some(device.handle());
-        builder.add_virtio(planned.at, Box::new(device))?;
-    }
-    builder.add_assigned(plan, assigned, handle.as_ref())?;
+    let bars = [Some(shape.mmio32), shape.mmio64].into_iter().flatten().collect();
+    let mut builder = Builder { parts, layout, assigned, sandbox, root: &root, msi, bars };
+    builder.add_rng(plan.rng)?;
+    let planned = plan.viommu.as_ref();
+    let island = planned.map(|viommu| builder.add_island(plan, viommu)).transpose()?;
+    let mapper: Arc<dyn MemoryMapper> = Arc::new(KvmMapper::new(parts.vm.clone(), island.clone()));
+    builder.add_assigned(plan, island.as_ref(), &mapper)?;
     let guests: Vec<Bdf> = plan.devices.iter().map(|device| device.guest).collect();
     let apertures = Apertures {
         memory32: shape.mmio32,
@@ -54,75 +66,113 @@ pub(crate) fn assemble(parts: &Parts, plan: &Plan, layout: &Layout, assigned: &A
     for placed in enumerate(&root, &apertures).context("give the PCI devices their addresses")? {
         log::debug!("{}: BAR {} at {}", placed.at, placed.bar, placed.span);
     }
-    Ok(Built { viommu: handle, _root: root })
+    Ok(Built { island, root })
 }
 
 struct Builder<'a> {
     parts: &'a Parts,
+    layout: &'a Layout,
+    assigned: &'a Assigned,
+    sandbox: &'a mut Sandbox,
     root: &'a PciRoot,
     msi: Arc<dyn MsiController>,
+    bars: Vec<Span>,
 }
 
 impl Builder<'_> {
-    /// Puts a virtio device on the root bus.
-    fn add_virtio(&self, at: Bdf, device: Box<dyn VirtioDevice>) -> Result<()> {
-        let name = device.name();
-        let deps = PciDeps {
-            at,
-            mem: self.parts.ram.mem.clone(),
-            msi: self.msi.clone(),
-            translate: None,
-            doorbells: self.parts.doorbells.clone(),
-            line: Some(self.line(at.device())?),
+    /// Puts the entropy device on the root bus.
+    fn add_rng(&mut self, at: Bdf) -> Result<()> {
+        let setup = Setup::Rng { at, ram: self.layout.ram() };
+        let services = self.services(at, at.device())?;
+        let ram = self.ram()?;
+        let function = self.sandbox.start(Wiring::new()?, &setup, vec![ram], services)?;
+        self.place(at, function)
+    }
+
+    /// Puts the virtual IOMMU on the root bus.
+    fn add_island(&mut self, plan: &Plan, viommu: &ViommuPlan) -> Result<IslandLink> {
+        let (at, doorbell) = (viommu.at, board::doorbell_page(self.layout));
+        let (setup, containers) = island::task(plan, viommu, self.assigned, self.layout.ram(), doorbell)?;
+        let blocker = self.assigned.blocker();
+        let block: BlockGroup = Arc::new(move |group| blocker.reset_group(group));
+        let endpoints = plan.devices.iter().filter(|device| device.behind_viommu);
+        let services = LocalServices {
+            on_behalf: endpoints.map(|device| device.guest).collect(),
+            block: Some(block),
+            ..self.services(at, at.device())?
         };
-        let function = VirtioPciDevice::new(device, deps)?;
-        self.root.add(at, Arc::new(Mutex::new(function))).with_context(|| format!("place {name}"))
+        let wiring = Wiring::new()?;
+        let link = IslandLink::new(wiring.function.clone());
+        let fds = std::iter::once(self.ram()?).chain(containers).collect();
+        let function = self.sandbox.start(wiring, &setup, fds, services)?;
+        self.place(at, function)?;
+        Ok(link)
     }
 
     /// Puts each assigned device behind a root port of its own.
-    fn add_assigned(&self, plan: &Plan, assigned: &Assigned, viommu: Option<&ViommuHandle>) -> Result<()> {
+    fn add_assigned(
+        &mut self,
+        plan: &Plan,
+        island: Option<&IslandLink>,
+        mapper: &Arc<dyn MemoryMapper>,
+    ) -> Result<()> {
         for (slot, port) in plan.root_ports.iter().enumerate() {
             let id = self.root.add_port(port.at, RootPort::new(slot as u16 + 1)?)?;
             let behind = |open: &&OpenDevice| open.plan.guest.bus() == port.secondary;
-            for open in assigned.devices.iter().filter(behind) {
+            for open in self.assigned.devices.iter().filter(behind) {
                 // Behind a port, device 0 pin A swizzles to the port's own line.
-                let function = self.assigned(open, port.at.device(), viommu)?;
-                let function = Arc::new(Mutex::new(function));
-                self.root.add_behind(id, open.plan.guest.function(), function)?;
+                let services = LocalServices {
+                    msi: self.messages(island.filter(|_| open.plan.behind_viommu)),
+                    mapper: Some(mapper.clone()),
+                    ..self.services(open.plan.guest, port.at.device())?
+                };
+                let setup = Setup::Assigned { host: open.plan.host, guest: open.plan.guest };
+                let fds = vec![process::copy(&open.fd)?];
+                let function = self
+                    .sandbox
+                    .start(Wiring::new()?, &setup, fds, services)
+                    .with_context(|| format!("show {} to the guest", open.plan.host))?;
+                self.root.add_behind(id, open.plan.guest.function(), Arc::new(Mutex::new(function)))?;
             }
         }
         Ok(())
     }
 
-    fn assigned(&self, open: &OpenDevice, port: u8, viommu: Option<&ViommuHandle>) -> Result<VfioPciDevice> {
-        let parts = VfioPciParts {
-            device: open.device.clone(),
-            requester: open.plan.guest,
+    /// The way of a device's messages: behind the virtual IOMMU they are translated, but for x86, where they are no memory
+    /// accesses.
+    fn messages(&self, island: Option<&IslandLink>) -> Arc<dyn MsiController> {
+        match island.filter(|_| board::MSI_TRANSLATES) {
+            Some(island) => Arc::new(island.clone()),
+            None => self.msi.clone(),
+        }
+    }
+
+    /// What a function at `at` may ask for; its interrupt line is that of root-bus device `device`.
+    fn services(&self, at: Bdf, device: u8) -> Result<LocalServices> {
+        let line: Arc<dyn IrqLine> = Arc::new(KvmLine(self.parts.vm.irqs().line(board::intx_gsi(device))?));
+        Ok(LocalServices {
+            requester: at,
+            on_behalf: Vec::new(),
             msi: self.msi.clone(),
-            line: Some(self.line(port)?),
-            mapper: self.parts.mapper.clone(),
-            translate: viommu.filter(|_| open.plan.behind_viommu).and_then(|handle| translator(handle, open)),
-        };
-        VfioPciDevice::new(parts).with_context(|| format!("show {} to the guest", open.plan.host))
+            doorbells: self.parts.doorbells.clone(),
+            mapper: None,
+            line: Some(line),
+            bars: self.bars.clone(),
+            block: None,
+        })
     }
 
-    fn line(&self, device: u8) -> Result<Arc<dyn IrqLine>> {
-        let line = self.parts.vm.irqs().line(board::intx_gsi(device))?;
-        Ok(Arc::new(KvmLine(line)))
+    fn place(&self, at: Bdf, function: RemoteFunction) -> Result<()> {
+        self.root.add(at, Arc::new(Mutex::new(function))).with_context(|| format!("place the function {at}"))
     }
-}
 
-/// Where the messages of an endpoint go; nothing to translate on x86, where the address is no memory.
-fn translator(handle: &ViommuHandle, open: &OpenDevice) -> Option<MsiTranslator> {
-    if !board::MSI_TRANSLATES {
-        return None;
+    fn ram(&self) -> Result<OwnedFd> {
+        process::copy(self.parts.ram.file.as_ref())
     }
-    let (handle, endpoint) = (handle.clone(), u32::from(open.plan.guest.id()));
-    Some(Arc::new(move |address| handle.translate_msi(endpoint, address).ok().map(|gpa| gpa.0)))
 }
 
 /// A range known when the program was written.
-pub(crate) const fn fixed(start: u64, last: u64) -> Span {
+pub const fn fixed(start: u64, last: u64) -> Span {
     match Span::new(start, last) {
         Some(span) => span,
         None => Span::ALL,

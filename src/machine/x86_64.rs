@@ -42,6 +42,11 @@ pub(crate) fn msi_doorbell(_layout: &Layout) -> MsiDoorbell {
     MsiDoorbell
 }
 
+/// Where devices write messages, where that is memory.
+pub(crate) fn doorbell_page(_layout: &Layout) -> Option<Span> {
+    None
+}
+
 /// The address map of a guest; `bits` is the width of its physical addresses.
 ///
 /// # Errors

@@ -80,7 +80,8 @@ pub struct ViommuPlan {
     /// Reserved regions of each endpoint, sorted, disjoint, granule-aligned, at most one of them MSI. All endpoints show
     /// the same, so that any of them may share a domain.
     pub reserved: Vec<Region>,
-    /// Windows of the host's own MSIs. With `msi=translate` the guest may map doorbells (MMIO) there, in software only.
+    /// Windows of the host's own MSIs in which the guest may map its doorbell, in software only; none unless
+    /// `msi=translate`.
     pub msi_windows: Vec<Span>,
 }
 
@@ -185,7 +186,7 @@ fn viommu(draft: &mut Draft<'_>, gic: Option<&Gic>) -> Option<ViommuPlan> {
     if !draft.assignment.vfio.iter().any(|device| device.behind_viommu) {
         draft.warnings.push("no assigned device is behind the virtual IOMMU".to_owned());
     }
-    let msi_windows = msi::windows(draft);
+    let msi_windows = if config.msi == MsiMode::Translate { msi::windows(draft) } else { Vec::new() };
     Some(ViommuPlan {
         at: VIOMMU,
         msi: config.msi,

@@ -53,19 +53,25 @@ struct Plan {
 }
 
 /// A fault armed for this thread until it is dropped.
-pub struct FaultPlan(());
+pub struct FaultPlan {
+    /// Its place among those of this thread.
+    at: usize,
+}
 
 impl FaultPlan {
     /// Lets `skip` calls named `call` pass, then fails `times` of them with `errno`.
     pub fn arm(call: CallId, skip: usize, times: usize, errno: i32) -> FaultPlan {
-        PLANS.with_borrow_mut(|plans| plans.push(Plan { call, skip, times, errno }));
+        let at = PLANS.with_borrow_mut(|plans| {
+            plans.push(Plan { call, skip, times, errno });
+            plans.len() - 1
+        });
         ARMED.fetch_add(1, Ordering::Relaxed);
-        FaultPlan(())
+        FaultPlan { at }
     }
 
-    /// Faults of the plan armed last, by this thread, that have not happened.
+    /// Faults of the plan that have not happened.
     pub fn left(&self) -> usize {
-        PLANS.with_borrow(|plans| plans.last().map_or(0, |plan| plan.times))
+        PLANS.with_borrow(|plans| plans.get(self.at).map_or(0, |plan| plan.times))
     }
 }
 

@@ -22,6 +22,6 @@ pub use config_ports::ConfigPorts;
 pub use ecam::{Ecam, ecam_bytes};
 pub use enumerate::{Apertures, EnumerateError, Placed, enumerate};
 pub use function::{BarWindow, PciFunction};
-pub use msix::{MAX_VECTORS, MsiTranslator, MsixChange, MsixTable};
+pub use msix::{MAX_VECTORS, MsixChange, MsixTable};
 pub use root::{PciError, PciRoot, PortId, SharedFunction};
 pub use root_port::RootPort;

@@ -31,13 +31,10 @@ pub enum MsixChange {
     VectorRouted(u16),
     /// The vector is masked: interrupts are to be kept pending.
     VectorMasked(u16),
-    /// The guest unmasked the vector, but its message leads nowhere: the address does not translate, or the host has no
-    /// route left. Interrupts stay pending until a [`MsixTable::refresh`] finds a way.
+    /// The guest unmasked the vector, but the host gives no route: it has none left, or the message is for no doorbell of
+    /// the guest. Interrupts stay pending until the guest programs the vector again.
     VectorLost(u16),
 }
-
-/// Where a message address of the guest leads; `None` when nowhere.
-pub type MsiTranslator = Arc<dyn Fn(u64) -> Option<u64> + Send + Sync>;
 
 struct Entry {
     message: MsiMessage,
@@ -85,7 +82,6 @@ impl Entry {
 pub struct MsixTable {
     controller: Arc<dyn MsiController>,
     requester: Bdf,
-    translate: Option<MsiTranslator>,
     entries: Vec<Entry>,
     enabled: bool,
     masked: bool,
@@ -97,21 +93,7 @@ impl MsixTable {
     /// `count` vectors (1 to 2048) for the function `requester`, all masked.
     pub fn new(controller: Arc<dyn MsiController>, requester: Bdf, count: u16) -> MsixTable {
         let entries = (0..count.clamp(1, MAX_VECTORS)).map(|_| Entry::new()).collect();
-        MsixTable {
-            controller,
-            requester,
-            translate: None,
-            entries,
-            enabled: false,
-            masked: false,
-            complained: false,
-        }
-    }
-
-    /// The same with message addresses that are translated before they are routed.
-    pub fn with_translator(mut self, translate: MsiTranslator) -> MsixTable {
-        self.translate = Some(translate);
-        self
+        MsixTable { controller, requester, entries, enabled: false, masked: false, complained: false }
     }
 
     /// Number of vectors.
@@ -218,15 +200,6 @@ impl MsixTable {
         Ok(true)
     }
 
-    /// Translates and routes every unmasked vector again: the translation may have changed.
-    pub fn refresh(&mut self) -> Vec<MsixChange> {
-        let mut changes = Vec::new();
-        for index in 0..self.entries.len() {
-            self.settle(index, true, &mut changes);
-        }
-        changes
-    }
-
     /// Back to power-on: off, all masked, nothing pending; the vectors are given back.
     pub fn reset(&mut self) {
         for index in 0..self.entries.len() {
@@ -276,8 +249,7 @@ impl MsixTable {
 
     fn route(&mut self, index: usize, number: u16) -> MsixChange {
         match self.try_route(index) {
-            Ok(true) => MsixChange::VectorRouted(number),
-            Ok(false) => MsixChange::VectorLost(number),
+            Ok(()) => MsixChange::VectorRouted(number),
             Err(error) => {
                 self.complain(index, &error);
                 MsixChange::VectorLost(number)
@@ -285,22 +257,13 @@ impl MsixTable {
         }
     }
 
-    /// `false`: the message address does not translate.
-    fn try_route(&mut self, index: usize) -> io::Result<bool> {
-        let Some(entry) = self.entries.get_mut(index) else { return Ok(false) };
-        let address = match &self.translate {
-            Some(translate) => translate(entry.message.address),
-            None => Some(entry.message.address),
-        };
-        let Some(address) = address else {
-            entry.unroute()?;
-            return Ok(false);
-        };
+    fn try_route(&mut self, index: usize) -> io::Result<()> {
+        let Some(entry) = self.entries.get_mut(index) else { return Ok(()) };
         let vector = match &entry.vector {
             Some(vector) => vector.clone(),
             None => entry.vector.insert(self.controller.vector(self.requester)?).clone(),
         };
-        if let Err(error) = vector.route(MsiMessage { address, ..entry.message }) {
+        if let Err(error) = vector.route(entry.message) {
             // The first failure is the one to tell.
             let _ = entry.unroute();
             return Err(error);
@@ -309,7 +272,7 @@ impl MsixTable {
         if std::mem::take(&mut entry.pending) {
             vector.event().write(1)?;
         }
-        Ok(true)
+        Ok(())
     }
 }
 

@@ -126,6 +126,20 @@ impl PciRoot {
         Some(slot.function)
     }
 
+    /// Takes every function out, at the end of the machine. The buses hold the root complex and it holds the buses, so
+    /// nothing would ever be dropped otherwise.
+    pub fn dismantle(&self) {
+        let mut state = self.state.lock();
+        state.ports.clear();
+        let slots = std::mem::take(&mut state.slots);
+        for window in slots.iter().flat_map(|slot| &slot.mapped) {
+            self.unmap(*window);
+        }
+        // Functions may take their time to stop: not under the lock.
+        drop(state);
+        drop(slots);
+    }
+
     /// Reads configuration space: any offset and length within a function's 4096 bytes; ones where nobody answers.
     pub fn config_read(&self, at: Bdf, offset: u16, data: &mut [u8]) {
         data.fill(0xff);

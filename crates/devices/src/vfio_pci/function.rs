@@ -17,7 +17,7 @@ use super::intx::Intx;
 use super::msi::Msi;
 use super::msix::Msix;
 use crate::irq::{IrqLine, MsiController};
-use crate::pci::{BarWindow, MsiTranslator, PciFunction};
+use crate::pci::{BarWindow, PciFunction};
 use crate::slots::MemoryMapper;
 
 /// What an assigned device is made of.
@@ -26,14 +26,12 @@ pub struct VfioPciParts {
     pub device: Arc<dyn AssignedDevice>,
     /// Its address in the guest.
     pub requester: Bdf,
-    /// Gives the routes of its MSIs.
+    /// Gives the routes of its MSIs, translated where an IOMMU of the guest translates them.
     pub msi: Arc<dyn MsiController>,
     /// Its INTx line; without one the guest sees no interrupt pin.
     pub line: Option<Arc<dyn IrqLine>>,
     /// Maps its BARs into the guest.
     pub mapper: Arc<dyn MemoryMapper>,
-    /// Where message addresses lead when they are translated; `None` when they are guest-physical.
-    pub translate: Option<MsiTranslator>,
 }
 
 /// An assigned device. It is reset when made, with the machine, and when dropped.
@@ -59,22 +57,15 @@ impl VfioPciDevice {
         let intx = parts.line.filter(|_| config.has_intx()).map(Intx::new).transpose();
         let intx =
             intx.map_err(|source| VfioPciError::Event { device: host.device.name().into(), source })?;
-        let msi = config
-            .msi()
-            .map(|place| Msi::new(place, parts.requester, parts.msi.clone(), parts.translate.clone()));
+        let msi = config.msi().map(|place| Msi::new(place, parts.requester, parts.msi.clone()));
         let msix = config.msix().map(|place| {
             let resizable = host.device.irq(vfio::PciIrq::Msix).resizable;
-            Msix::new(place, resizable, parts.requester, parts.msi, parts.translate)
+            Msix::new(place, resizable, parts.requester, parts.msi)
         });
         let interrupts = Interrupts { intx, msi, msix };
         let mut device = VfioPciDevice { host, config, direct, interrupts, awake: true };
         device.interrupts.follow(&device.host, &device.config);
         Ok(device)
-    }
-
-    /// Translates and routes all interrupts again: to be called when the endpoint's domain or its doorbell mapping changed.
-    pub fn refresh_routes(&mut self) {
-        self.interrupts.refresh(&self.host, &self.config);
     }
 
     /// The device's name on the host.

@@ -44,17 +44,6 @@ impl Interrupts {
         }
     }
 
-    /// Translates and routes all messages again.
-    pub fn refresh(&mut self, host: &Host, config: &GuestConfig) {
-        if let Some(msix) = &mut self.msix {
-            msix.refresh(host);
-        }
-        let msix_on = self.msix.as_ref().is_some_and(|msix| config.u16(msix.control()) & MSIX_ENABLE != 0);
-        if !msix_on && let Some(msi) = &mut self.msi {
-            msi.refresh(host, config);
-        }
-    }
-
     /// All off.
     pub fn disable(&mut self, host: &Host) {
         if let Some(intx) = &mut self.intx {

@@ -23,7 +23,7 @@ mod msix;
 pub use error::VfioPciError;
 pub use function::{VfioPciDevice, VfioPciParts};
 
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;

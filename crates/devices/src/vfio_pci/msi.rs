@@ -12,7 +12,6 @@ use super::config::GuestConfig;
 use super::host::Host;
 use super::layout::MsiPlace;
 use crate::irq::{MsiController, MsiMessage, MsiVector};
-use crate::pci::MsiTranslator;
 
 /// What the guest has programmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,20 +35,14 @@ pub(super) struct Msi {
     place: MsiPlace,
     requester: Bdf,
     controller: Arc<dyn MsiController>,
-    translate: Option<MsiTranslator>,
     ways: Vec<Way>,
     /// Vectors enabled at VFIO; 0 when off.
     enabled: u8,
 }
 
 impl Msi {
-    pub fn new(
-        place: MsiPlace,
-        requester: Bdf,
-        controller: Arc<dyn MsiController>,
-        translate: Option<MsiTranslator>,
-    ) -> Msi {
-        Msi { place, requester, controller, translate, ways: Vec::new(), enabled: 0 }
+    pub fn new(place: MsiPlace, requester: Bdf, controller: Arc<dyn MsiController>) -> Msi {
+        Msi { place, requester, controller, ways: Vec::new(), enabled: 0 }
     }
 
     /// Whether the guest has switched MSI on.
@@ -91,12 +84,6 @@ impl Msi {
         self.ways.iter_mut().for_each(|way| way.bound = false);
     }
 
-    /// Translates and routes again.
-    pub fn refresh(&mut self, host: &Host, config: &GuestConfig) {
-        self.ways.iter_mut().for_each(|way| way.routed = None);
-        self.follow(host, config);
-    }
-
     fn programmed(&self, config: &GuestConfig) -> Programmed {
         let MsiPlace { at, form, vectors } = self.place;
         let control = config.u16(at + 2);
@@ -122,12 +109,7 @@ impl Msi {
             return true;
         }
         way.routed = None;
-        let address = match &self.translate {
-            Some(translate) => translate(message.address),
-            None => Some(message.address),
-        };
-        let Some(address) = address else { return false };
-        match way.vector.route(MsiMessage { address, data }) {
+        match way.vector.route(message) {
             Ok(()) => way.routed = Some(message),
             Err(error) => host.complain(&format!("route MSI vector {index}"), &error),
         }

@@ -13,7 +13,7 @@ use vfio::{IrqAction, PciIrq, PciRegion};
 use super::host::Host;
 use super::layout::MsixPlace;
 use crate::irq::{MsiController, MsiMessage, MsiVector};
-use crate::pci::{MsiTranslator, MsixChange, MsixTable};
+use crate::pci::{MsixChange, MsixTable};
 
 /// What an access to a BAR hits.
 enum Target {
@@ -47,13 +47,9 @@ impl Msix {
         resizable: bool,
         requester: Bdf,
         controller: Arc<dyn MsiController>,
-        translate: Option<MsiTranslator>,
     ) -> Msix {
         let controller = Arc::new(LastingRoutes(controller));
-        let mut table = MsixTable::new(controller, requester, place.vectors);
-        if let Some(translate) = translate {
-            table = table.with_translator(translate);
-        }
+        let table = MsixTable::new(controller, requester, place.vectors);
         let bound = vec![false; place.vectors.into()];
         Msix { place, table, resizable, on: false, allocated: 0, bound }
     }
@@ -66,12 +62,6 @@ impl Msix {
     /// The guest wrote message control. INTx and MSI must be off already when it switches MSI-X on.
     pub fn set_control(&mut self, host: &Host, control: u16) {
         let changes = self.table.set_control(control);
-        self.apply(host, &changes);
-    }
-
-    /// Translates and routes again.
-    pub fn refresh(&mut self, host: &Host) {
-        let changes = self.table.refresh();
         self.apply(host, &changes);
     }
 

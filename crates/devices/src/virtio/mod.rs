@@ -10,7 +10,7 @@ pub mod testkit;
 mod worker;
 
 pub use device::{ActivateError, Activation, QueueHandle, VirtioDevice, VirtioInterrupt};
-pub use pci::{MsiRoutes, PciDeps, VirtioPciDevice, VirtioPciError};
+pub use pci::{PciDeps, VirtioPciDevice, VirtioPciError};
 pub use queue::{Chain, F_EVENT_IDX, F_INDIRECT_DESC, Ring, RingError};
 pub use rng::Rng;
 pub use worker::{Worker, WorkerHandler};

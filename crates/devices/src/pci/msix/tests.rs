@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use proptest::prelude::*;
 
@@ -70,29 +70,6 @@ fn a_changed_message_is_routed_anew() {
     assert_eq!(table.table_write(8, &0x42u32.to_le_bytes()), [MsixChange::VectorRouted(0)]);
     assert!(controller.with_data(0x42).is_some());
     assert_eq!(table.table_write(8, &0x42u32.to_le_bytes()), [], "nothing changed");
-}
-
-#[test]
-fn a_translated_message_follows_the_translation() {
-    let controller = Arc::new(FakeMsiController::default());
-    let target = Arc::new(AtomicU64::new(0));
-    let seen = target.clone();
-    let translate: MsiTranslator = Arc::new(move |address| match seen.load(Ordering::Relaxed) {
-        0 => None,
-        base => Some(base + (address & 0xfff)),
-    });
-    let mut table = MsixTable::new(controller.clone(), Bdf::from_id(0), 2).with_translator(translate);
-    program(&mut table, 1, 0xffff_0040, 7, false);
-    assert_eq!(table.set_control(ENABLE), [MsixChange::Enabled(true), MsixChange::VectorLost(1)]);
-    assert!(table.trigger(1).unwrap(), "kept until the address leads somewhere");
-    target.store(0x808_0000, Ordering::Relaxed);
-    assert_eq!(table.refresh(), [MsixChange::VectorRouted(1)]);
-    let vector = controller.with_data(7).unwrap();
-    assert_eq!(vector.message().unwrap().address, 0x808_0040);
-    assert_eq!(vector.take(), 1);
-    target.store(0, Ordering::Relaxed);
-    assert_eq!(table.refresh(), [MsixChange::VectorLost(1)]);
-    assert_eq!(vector.message(), None);
 }
 
 #[test]

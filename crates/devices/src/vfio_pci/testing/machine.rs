@@ -6,7 +6,7 @@ use std::sync::Arc;
 use data_model::{Bdf, Span};
 
 use super::{FakeDevice, Image};
-use crate::pci::{MsiTranslator, PciFunction};
+use crate::pci::PciFunction;
 use crate::vfio_pci::{VfioPciDevice, VfioPciError, VfioPciParts};
 use crate::virtio::testkit::{FakeLine, FakeMapper, FakeMsiController};
 
@@ -20,14 +20,14 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub fn new(image: Image) -> Machine {
-        Machine::with(FakeDevice::new(image), None)
+        Machine::with(FakeDevice::new(image))
     }
 
-    pub fn with(device: FakeDevice, translate: Option<MsiTranslator>) -> Machine {
-        Machine::try_with(device, translate).unwrap()
+    pub fn with(device: FakeDevice) -> Machine {
+        Machine::try_with(device).unwrap()
     }
 
-    pub fn try_with(device: FakeDevice, translate: Option<MsiTranslator>) -> Result<Machine, VfioPciError> {
+    pub fn try_with(device: FakeDevice) -> Result<Machine, VfioPciError> {
         let device = Arc::new(device);
         let (msi, line, mapper) =
             (Arc::<FakeMsiController>::default(), Arc::<FakeLine>::default(), Arc::<FakeMapper>::default());
@@ -38,7 +38,6 @@ impl Machine {
             msi: msi.clone(),
             line: Some(line.clone()),
             mapper: mapper.clone(),
-            translate,
         })?;
         Ok(Machine { device, msi, line, mapper, function })
     }

@@ -10,7 +10,6 @@ enum Access {
     Config(u16, u32, usize),
     Bar(u8, u64, u64, usize),
     Reset,
-    Refresh,
 }
 
 fn access() -> impl Strategy<Value = Access> {
@@ -22,7 +21,6 @@ fn access() -> impl Strategy<Value = Access> {
         8 => (0u8..8, 0u64..0x5000, any::<u64>(), 1usize..9)
             .prop_map(|(bar, at, word, size)| Access::Bar(bar, at, word, size)),
         1 => Just(Access::Reset),
-        1 => Just(Access::Refresh),
     ]
 }
 
@@ -39,7 +37,6 @@ fn apply(machine: &mut Machine, access: &Access) {
             machine.function.bar_read(bar, at, &mut data[..size]);
         }
         Access::Reset => machine.function.reset(),
-        Access::Refresh => machine.function.refresh_routes(),
     }
 }
 
@@ -103,7 +100,7 @@ proptest! {
         for (at, byte) in damage {
             image.config[at] = byte;
         }
-        if let Ok(machine) = Machine::try_with(FakeDevice::new(image.clone()), None) {
+        if let Ok(machine) = Machine::try_with(FakeDevice::new(image.clone())) {
             drop(machine);
             run(image, &accesses, &[], &[]);
         }

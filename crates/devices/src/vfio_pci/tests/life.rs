@@ -5,7 +5,7 @@ use crate::vfio_pci::testing::{E1000E, FakeDevice, Machine, NVME};
 
 /// An NVMe device at work: BAR mapped, bus master, MSI-X on with one vector.
 fn at_work(device: FakeDevice) -> Machine {
-    let mut machine = Machine::with(device, None);
+    let mut machine = Machine::with(device);
     machine.set_u32(0x10, 0xc000_0000);
     machine.set_u16(0x04, 6);
     machine.set_u16(0xb2, 0x8000);

@@ -1,8 +1,5 @@
 //! MSI-X as Linux programs it, on kernels that can add vectors and on those that cannot.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use vfio::PciIrq;
 
 use crate::pci::PciFunction;
@@ -64,7 +61,7 @@ fn a_kernel_that_cannot_add_vectors_gets_all_of_them_at_once() {
 fn a_host_short_of_vectors_gets_the_set_anew_when_it_must_grow() {
     let device = FakeDevice::new(E1000E());
     device.with(|state| state.limit = Some(2));
-    let mut machine = Machine::with(device, None);
+    let mut machine = Machine::with(device);
     machine.set_u16(0x04, 6);
     program(&mut machine, &E1000E_TABLE);
     unmask(&mut machine, &E1000E_TABLE, 0, false);
@@ -133,25 +130,6 @@ fn the_table_is_never_the_devices() {
     machine.function.bar_write(0, 0x2400, &[1; 4]);
     machine.function.bar_write(0, 0x3008, &[1; 4]);
     assert_eq!(machine.device.with(|state| state.bar_writes.clone()), [(0, 0x2400, 4), (0, 0x3008, 4)]);
-}
-
-#[test]
-fn a_message_that_translates_to_nothing_waits_for_a_refresh() {
-    let mapped = Arc::new(AtomicBool::new(false));
-    let look = mapped.clone();
-    let translate = Arc::new(move |address: u64| look.load(Ordering::Relaxed).then_some(address + 0x1_0000));
-    let mut machine = Machine::with(FakeDevice::new(NVME()), Some(translate));
-    machine.set_u16(0x04, 6);
-    program(&mut machine, &NVME_TABLE);
-    unmask(&mut machine, &NVME_TABLE, 0, false);
-    assert_eq!(machine.bound(), [None]);
-    mapped.store(true, Ordering::Relaxed);
-    machine.function.refresh_routes();
-    assert_eq!(machine.bound(), [Some(0x40)]);
-    assert_eq!(machine.msi.vectors()[0].message().unwrap().address, 0xfee1_1000);
-    mapped.store(false, Ordering::Relaxed);
-    machine.function.refresh_routes();
-    assert_eq!(machine.bound(), [None]);
 }
 
 #[test]

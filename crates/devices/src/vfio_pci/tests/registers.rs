@@ -108,7 +108,7 @@ fn a_device_without_extended_space_has_an_empty_one() {
 fn a_bridge_cannot_be_assigned() {
     let mut image = E1000E();
     image.config[0x0e] = 0x81;
-    let error = Machine::try_with(FakeDevice::new(image), None).err().unwrap();
+    let error = Machine::try_with(FakeDevice::new(image)).err().unwrap();
     assert!(matches!(error, VfioPciError::Header { header: 1, .. }), "{error}");
 }
 

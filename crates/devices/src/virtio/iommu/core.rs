@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use data_model::Span;
 use iommu_domain::Iommu;
 use virtio_iommu_spec::{
     Config, DecodeError, Properties, PropertyOverflow, Request, RequestKind, Status, TAIL_SIZE, decode, tail,
@@ -14,6 +15,7 @@ use super::chain::Chain;
 use super::counters::RequestCounters;
 use super::events::FaultSink;
 use super::handle::Reply;
+use super::msi::Messages;
 
 /// State behind the request queue and the configuration space.
 pub(super) struct Core {
@@ -22,6 +24,10 @@ pub(super) struct Core {
     pub(super) config: Config,
     /// Encoded answers to PROBE, each `probe_size` bytes.
     pub(super) properties: BTreeMap<u32, Result<Vec<u8>, PropertyOverflow>>,
+    /// Where messages need no mapping, by endpoint.
+    pub(super) doorbells: BTreeMap<u32, Span>,
+    /// Interrupt messages of the endpoints.
+    pub(super) messages: Messages,
     /// Features that the driver accepted; 0 before.
     pub(super) features: u64,
     pub(super) counters: RequestCounters,

@@ -8,15 +8,16 @@ use sync::Mutex;
 use thiserror::Error;
 use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
 use virtio_iommu_spec::{
-    CONFIG_BYPASS_OFFSET, Config, DEVICE_ID, Fault, FaultFlags, FaultReason, Features, RESV_MEM_SIZE,
-    ResvKind, ResvMem,
+    CONFIG_BYPASS_OFFSET, Config, DEVICE_ID, Features, RESV_MEM_SIZE, ResvKind, ResvMem,
 };
 use zerocopy::IntoBytes;
 
 use super::Core;
 use super::counters::RequestCounters;
 use super::events::FaultSink;
+use super::msi::{Messages, TranslatedMsi};
 use super::worker::WorkerHandle;
+use crate::irq::MsiController;
 use crate::virtio::{ActivateError, Activation, VirtioDevice};
 
 const NAME: &str = "virtio-iommu";
@@ -69,8 +70,8 @@ pub enum ViommuError {
 
 /// The virtio-iommu device.
 pub struct Viommu {
-    core: Arc<Mutex<Core>>,
-    sink: Arc<FaultSink>,
+    pub(super) core: Arc<Mutex<Core>>,
+    pub(super) sink: Arc<FaultSink>,
     worker: Option<WorkerHandle>,
 }
 
@@ -78,7 +79,6 @@ pub struct Viommu {
 #[derive(Clone)]
 pub struct ViommuHandle {
     core: Arc<Mutex<Core>>,
-    sink: Arc<FaultSink>,
 }
 
 /// What the device holds and has done.
@@ -114,6 +114,8 @@ impl Viommu {
             config: Config::new(config.pages, config.input, u32::MAX, probe_size as u32, iommu.bypass()),
             iommu,
             properties: properties.collect(),
+            doorbells: config.endpoints.iter().filter_map(doorbell).collect(),
+            messages: Messages::default(),
             features: 0,
             counters: RequestCounters::default(),
             host_failures: 0,
@@ -124,8 +126,14 @@ impl Viommu {
 
     /// The way to the state for the rest of the machine.
     pub fn handle(&self) -> ViommuHandle {
-        ViommuHandle { core: self.core.clone(), sink: self.sink.clone() }
+        ViommuHandle { core: self.core.clone() }
     }
+}
+
+/// The region where messages of an endpoint need no mapping, if there is one.
+fn doorbell(endpoint: &ViommuEndpoint) -> Option<(u32, Span)> {
+    let region = endpoint.regions.iter().find(|region| region.kind == ResvKind::Msi)?;
+    Some((endpoint.id, region.span))
 }
 
 /// At most one MSI region (V2), none that overlap (V3).
@@ -160,20 +168,14 @@ impl ViommuHandle {
     /// Where a message of `endpoint` to `address` goes. An address that goes nowhere is reported to the driver as a
     /// fault.
     pub fn translate_msi(&self, endpoint: u32, address: u64) -> Result<Gpa, TranslateFault> {
-        let core = self.core.lock();
-        let bytes =
-            core.properties.get(&endpoint).and_then(|bytes| bytes.as_deref().ok()).unwrap_or_default();
-        let doorbells = regions(bytes).into_iter().find(|region| region.kind == ResvKind::Msi);
-        let outcome = core.iommu.translate_msi(endpoint, address, doorbells.map(|region| region.span));
-        if let Err(fault) = outcome {
-            let reason = match fault {
-                TranslateFault::NoDomain => FaultReason::Domain,
-                _ => FaultReason::Mapping,
-            };
-            let flags = FaultFlags(FaultFlags::WRITE | FaultFlags::ADDRESS);
-            self.sink.post(Fault { reason, flags, endpoint, address });
-        }
-        outcome
+        self.core.lock().translate_msi(endpoint, address)
+    }
+
+    /// Gives out vectors of `inner` for endpoints: the guest programs addresses that are translated, and a message is
+    /// routed anew before any request that changes where it leads is answered. An address that leads nowhere, when it is
+    /// programmed, is reported to the driver as a fault.
+    pub fn translated_msi(&self, inner: Arc<dyn MsiController>) -> Arc<dyn MsiController> {
+        Arc::new(TranslatedMsi { core: self.core.clone(), inner })
     }
 }
 
@@ -228,6 +230,7 @@ impl VirtioDevice for Viommu {
         let mut core = self.core.lock();
         core.config.bypass = value;
         core.iommu.set_bypass(value == 1); // C6
+        core.reroute_all();
         true
     }
 
@@ -244,6 +247,7 @@ impl VirtioDevice for Viommu {
         let mut core = self.core.lock();
         core.features = 0;
         core.iommu.reset(); // C7; bypass stays (C3)
+        core.reroute_all();
     }
 
     fn system_reset(&mut self) {
@@ -251,6 +255,7 @@ impl VirtioDevice for Viommu {
         let mut core = self.core.lock();
         core.features = 0;
         core.iommu.system_reset();
+        core.reroute_all();
         core.config.bypass = core.iommu.bypass().into(); // C3
     }
 }

@@ -40,11 +40,13 @@ impl Core {
             return Err(Status::Inval); // A1, A2
         }
         let outcome = self.iommu.attach(endpoint, domain, flags & ATTACH_F_BYPASS != 0);
+        self.reroute_endpoint(endpoint);
         self.conclude(outcome)
     }
 
     fn detach(&mut self, domain: u32, endpoint: u32) -> Result<Reply, Status> {
         let outcome = self.iommu.detach(endpoint, domain); // D1: reserved is not even decoded
+        self.reroute_endpoint(endpoint);
         self.conclude(outcome)
     }
 
@@ -62,6 +64,7 @@ impl Core {
         let iova = Span::new(virt_start, virt_end).ok_or(Status::Range)?; // M9
         let perm = Perm { read: flags & MAP_F_READ != 0, write: flags & MAP_F_WRITE != 0 }; // M6
         let outcome = self.iommu.map(domain, Mapping { iova, phys: phys_start, perm });
+        self.reroute_span(iova);
         self.conclude(outcome)
     }
 
@@ -74,6 +77,7 @@ impl Core {
         }
         let span = Span::new(ends.0, ends.1).ok_or(Status::Range)?;
         let outcome = self.iommu.unmap(domain, span);
+        self.reroute_span(span);
         self.conclude(outcome)
     }
 

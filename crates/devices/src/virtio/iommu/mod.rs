@@ -12,6 +12,9 @@ mod counters;
 mod device;
 mod events;
 mod handle;
+mod msi;
+#[cfg(any(test, feature = "testkit"))]
+mod testing;
 mod worker;
 
 pub use counters::{RequestCount, RequestCounters};

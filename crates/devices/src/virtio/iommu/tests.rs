@@ -1,5 +1,7 @@
 mod chains;
 mod config;
 mod faults;
+mod messages;
 mod requests;
 mod rig;
+mod rows;

@@ -5,13 +5,15 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::thread::JoinHandle;
 
 use base::{EventFd, GuestMem, Poller};
 use sync::Mutex;
+use virtio_bindings::bindings::virtio_ring::VRING_AVAIL_F_NO_INTERRUPT;
 use virtio_iommu_spec::{EVENT_QUEUE, FAULT_SIZE, REQUEST_QUEUE};
 use virtio_queue::{Queue, QueueT};
+use vm_memory::{Bytes, GuestAddress};
 
 use super::Core;
 use super::chain::Chain;
@@ -53,27 +55,8 @@ impl WorkerHandle {
         sink: Arc<FaultSink>,
         activation: Activation,
     ) -> io::Result<WorkerHandle> {
-        let Activation { mem, interrupt, mut queues, .. } = activation;
-        let mut take = |index: usize| queues.get_mut(index).and_then(Option::take);
-        let (requests, events) = (take(REQUEST_QUEUE), take(EVENT_QUEUE));
-        let requests = requests.ok_or_else(|| io::Error::other("the driver enabled no request queue"))?;
-        let event = EventFd::new(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)?;
-        let stop = Arc::new(Stop { asked: AtomicBool::new(false), event });
-        let poller = Poller::new()?;
-        poller.add(&stop.event, STOP)?;
-        poller.add(&requests.kick, REQUESTS)?;
-        poller.add(sink.event(), FAULTS)?;
-        let worker = Worker {
-            core,
-            sink,
-            mem,
-            interrupt,
-            requests,
-            events,
-            stop: stop.clone(),
-            chain: Chain::new(),
-            broken: false,
-        };
+        let (worker, poller) = Worker::new(core, sink, activation)?;
+        let stop = worker.stop.clone();
         let thread =
             std::thread::Builder::new().name("virtio-iommu".into()).spawn(move || worker.run(poller))?;
         Ok(WorkerHandle { stop, thread: Some(thread) })
@@ -93,6 +76,27 @@ impl Drop for WorkerHandle {
 }
 
 impl Worker {
+    /// A worker that does not run yet, and what it will wait on.
+    fn new(
+        core: Arc<Mutex<Core>>,
+        sink: Arc<FaultSink>,
+        activation: Activation,
+    ) -> io::Result<(Worker, Poller)> {
+        let Activation { mem, interrupt, mut queues, .. } = activation;
+        let mut take = |index: usize| queues.get_mut(index).and_then(Option::take);
+        let (requests, events) = (take(REQUEST_QUEUE), take(EVENT_QUEUE));
+        let requests = requests.ok_or_else(|| io::Error::other("the driver enabled no request queue"))?;
+        let event = EventFd::new(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)?;
+        let stop = Arc::new(Stop { asked: AtomicBool::new(false), event });
+        let poller = Poller::new()?;
+        poller.add(&stop.event, STOP)?;
+        poller.add(&requests.kick, REQUESTS)?;
+        poller.add(sink.event(), FAULTS)?;
+        let chain = Chain::new();
+        let worker = Worker { core, sink, mem, interrupt, requests, events, stop, chain, broken: false };
+        Ok((worker, poller))
+    }
+
     fn run(mut self, mut poller: Poller) {
         // The driver may have filled the ring before the kick could be heard.
         self.drain();
@@ -183,6 +187,19 @@ impl Worker {
     }
 }
 
+/// Serves the request ring once, and then the faults that wait, on this thread.
+#[cfg(any(test, feature = "testkit"))]
+pub(super) fn serve_once(
+    core: Arc<Mutex<Core>>,
+    sink: Arc<FaultSink>,
+    activation: Activation,
+) -> io::Result<()> {
+    let (mut worker, _) = Worker::new(core, sink, activation)?;
+    worker.drain();
+    worker.deliver();
+    Ok(())
+}
+
 /// Chains in the ring; `None` when the driver's index is further ahead than the ring is long.
 fn available(queue: &Queue, mem: &GuestMem) -> Option<u16> {
     let index = queue.avail_idx(mem, Ordering::Acquire).ok()?.0;
@@ -211,10 +228,21 @@ fn give_back(
     if queue.add_used(mem, used.0, used.1).is_err() {
         return false;
     }
-    match queue.needs_notification(mem) {
-        Ok(true) => whom.0.queue(whom.1 as u16),
-        Ok(false) => {}
-        Err(_) => return false,
+    match interrupt_wanted(queue, mem) {
+        Some(true) => whom.0.queue(whom.1 as u16),
+        Some(false) => {}
+        None => return false,
     }
     true
+}
+
+/// What the driver's suppression fields say, of either kind; `None` when they cannot be read.
+fn interrupt_wanted(queue: &mut Queue, mem: &GuestMem) -> Option<bool> {
+    if queue.event_idx_enabled() {
+        return queue.needs_notification(mem).ok();
+    }
+    // The used index must be out before the flag is looked at.
+    fence(Ordering::SeqCst);
+    let flags: u16 = mem.read_obj(GuestAddress(queue.avail_ring())).ok()?;
+    Some(u32::from(u16::from_le(flags)) & VRING_AVAIL_F_NO_INTERRUPT == 0)
 }

@@ -21,9 +21,7 @@ use self::interrupt::{DRIVER_OK, Interrupt};
 use self::layout::{Capabilities, Region};
 use super::device::{Activation, VirtioDevice, VirtioInterrupt};
 use crate::irq::{IrqLine, MsiController};
-use crate::pci::{
-    BarWindow, ConfigError, ConfigSpace, ExpressKind, MsiTranslator, MsixTable, PciFunction, regs,
-};
+use crate::pci::{BarWindow, ConfigError, ConfigSpace, ExpressKind, MsixTable, PciFunction, regs};
 use crate::slots::Doorbells;
 
 /// What the transport needs of the machine.
@@ -32,10 +30,8 @@ pub struct PciDeps {
     pub at: Bdf,
     /// Guest memory.
     pub mem: Arc<GuestMem>,
-    /// Gives the MSI-X vectors.
+    /// Gives the MSI-X vectors, translated where an IOMMU of the guest translates them.
     pub msi: Arc<dyn MsiController>,
-    /// Where message addresses lead; `None`: they are guest-physical.
-    pub translate: Option<MsiTranslator>,
     /// Binds the kicks.
     pub doorbells: Arc<dyn Doorbells>,
     /// INTA, for drivers without MSI-X; `None`: the function has no pin.
@@ -80,17 +76,6 @@ pub enum VirtioPciError {
     },
 }
 
-/// Re-routes a device's MSIs after the translation of their addresses changed.
-#[derive(Clone)]
-pub struct MsiRoutes(Arc<Interrupt>);
-
-impl MsiRoutes {
-    /// Translates and routes all live vectors again. The caller must hold no lock that the translation takes.
-    pub fn refresh(&self) {
-        self.0.with(|ways| ways.msix.refresh());
-    }
-}
-
 /// A virtio device on PCI.
 pub struct VirtioPciDevice {
     device: Box<dyn VirtioDevice>,
@@ -120,10 +105,7 @@ impl VirtioPciDevice {
             built.map_err(|source| VirtioPciError::Config { at, device: name, source })?;
         config.set_u8(regs::INTERRUPT_PIN, deps.line.is_some().into());
         config.seal();
-        let mut msix = MsixTable::new(deps.msi, at, vectors);
-        if let Some(translate) = deps.translate {
-            msix = msix.with_translator(translate);
-        }
+        let msix = MsixTable::new(deps.msi, at, vectors);
         let kicks = Kicks::new(deps.doorbells, count);
         let kicks = kicks.map_err(|source| VirtioPciError::Event { at, device: name, source })?;
         let common = Common::new(device.features(), sizes);
@@ -139,11 +121,6 @@ impl VirtioPciDevice {
             kicks,
             complained: false,
         })
-    }
-
-    /// For whoever changes the translation of message addresses.
-    pub fn msi_routes(&self) -> MsiRoutes {
-        MsiRoutes(self.interrupt.clone())
     }
 
     fn act(&mut self, request: Request) {

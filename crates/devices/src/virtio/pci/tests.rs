@@ -4,7 +4,7 @@ use sync::Mutex;
 
 use self::machine::{BAR_AT, FakeDevice, Machine, RAM, Seen, V1, machine, machine_with};
 use super::*;
-use crate::virtio::testkit::{DriverQueue, FakeDoorbells, FakeMsiController, RingLayout, SECOND, ram};
+use crate::virtio::testkit::{DriverQueue, RingLayout, SECOND};
 use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, Rng};
 
 mod fuzz;
@@ -309,28 +309,4 @@ fn a_real_device_works_through_the_transport() {
     }
     machine.put(20, 0, 1);
     assert_eq!(machine.status(), 0);
-}
-
-#[test]
-fn message_addresses_are_translated_again_on_demand() {
-    let target = Arc::new(Mutex::new(None));
-    let seen = target.clone();
-    let msi = Arc::new(FakeMsiController::default());
-    let deps = PciDeps {
-        at: Bdf::new(1, 0, 0).unwrap(),
-        mem: ram(RAM),
-        msi: msi.clone(),
-        translate: Some(Arc::new(move |_| *seen.lock())),
-        doorbells: Arc::new(FakeDoorbells::default()),
-        line: None,
-    };
-    let pci = VirtioPciDevice::new(Box::new(Rng::default()), deps).unwrap();
-    let routes = pci.msi_routes();
-    let mut machine = Machine { pci, msi, ..machine() };
-    machine.set_vector(0, 7);
-    machine.enable_msix();
-    assert!(machine.msi.with_data(7).is_none());
-    *target.lock() = Some(0x0809_0040);
-    routes.refresh();
-    assert_eq!(machine.vector(7).message().unwrap().address, 0x0809_0040);
 }

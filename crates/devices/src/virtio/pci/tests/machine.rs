@@ -88,7 +88,6 @@ pub fn machine_with(device: Box<dyn VirtioDevice>, seen: Arc<Mutex<Seen>>) -> Ma
         at: Bdf::new(0, 3, 0).unwrap(),
         mem: mem.clone(),
         msi: msi.clone(),
-        translate: None,
         doorbells: doorbells.clone(),
         line: Some(line.clone()),
     };

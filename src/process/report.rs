@@ -5,19 +5,19 @@ use vm_control::{
     DomainReport, EndpointReport, LegReport, RegionKind, RegionReport, RequestReport, ViommuReport,
 };
 
+use data_model::{Bdf, HostBdf};
 use virtio_iommu_spec::{ResvKind, ResvMem};
 
-use crate::plan::Plan;
 
-/// What `viommu show` tells.
-pub(crate) fn viommu(device: &Device, plan: &Plan) -> ViommuReport {
+/// What `viommu show` tells; `hosts` says which device of the host is behind which endpoint.
+pub(super) fn viommu(device: &Device, hosts: &[(Bdf, HostBdf)]) -> ViommuReport {
     let counters = &device.counters;
     ViommuReport {
         features: device.features,
         input_range: device.input,
         page_size_mask: device.page_size_mask,
         bypass: device.iommu.bypass,
-        endpoints: endpoints(device, plan),
+        endpoints: endpoints(device, hosts),
         domains: device.iommu.domains.iter().map(domain).collect(),
         legs: device.iommu.legs.iter().map(leg).collect(),
         requests: counters
@@ -34,15 +34,15 @@ pub(crate) fn viommu(device: &Device, plan: &Plan) -> ViommuReport {
     }
 }
 
-fn endpoints(device: &Device, plan: &Plan) -> Vec<EndpointReport> {
+fn endpoints(device: &Device, hosts: &[(Bdf, HostBdf)]) -> Vec<EndpointReport> {
     let entry = |endpoint: &iommu_domain::EndpointReport| {
-        let planned = plan.devices.iter().find(|planned| u32::from(planned.guest.id()) == endpoint.id)?;
+        let (guest, host) = hosts.iter().find(|(guest, _)| u32::from(guest.id()) == endpoint.id)?;
         let leg = endpoint.leg.as_deref().unwrap_or("none");
         let regions = device.regions.iter().find(|(id, _)| *id == endpoint.id);
         Some(EndpointReport {
             domain: endpoint.domain,
             reserved: regions.map(|(_, regions)| regions.iter().map(region).collect()).unwrap_or_default(),
-            ..EndpointReport::assigned(planned.guest, planned.host, leg)
+            ..EndpointReport::assigned(*guest, *host, leg)
         })
     };
     device.iommu.endpoints.iter().filter_map(entry).collect()
@@ -62,6 +62,7 @@ fn domain(domain: &iommu_domain::DomainReport) -> DomainReport {
         bypass: domain.bypass,
         endpoints: domain.endpoints.clone(),
         mappings: domain.mappings as u64,
+        software: domain.software as u64,
         bytes: u64::try_from(domain.bytes).unwrap_or(u64::MAX),
     }
 }

@@ -1,0 +1,60 @@
+//! The worker's side: enters the jail and does what its words say.
+
+use std::os::fd::{AsFd, AsRawFd};
+use std::process::exit;
+
+use jail::{Limits, Policy, Start};
+
+use crate::{allowed, escape_list, reports};
+
+/// Never returns to the tests.
+pub fn run(start: Start) -> ! {
+    let Start { args, channel, mut descriptors, entrance, .. } = start;
+    let mut words = args.iter().map(String::as_str);
+    let policy = words.next().and_then(|name| Policy::ALL.into_iter().find(|policy| policy.name() == name));
+    let policy = policy.expect("the first word names a policy");
+    let what = words.next().expect("the second word says what to do");
+    let rest: Vec<&str> = words.collect();
+    let limits = Limits { open_files: Some(64), locked: Some(1 << 20), address_space: None };
+    let mut spec = entrance.spec(policy, limits);
+    let mut keep = vec![channel.as_raw_fd()];
+    keep.extend(descriptors.iter().map(AsRawFd::as_raw_fd));
+    let prepared = (what == "escape").then(|| escape_list::prepare(&rest, descriptors.remove(0)));
+    keep.extend(prepared.iter().flat_map(|prepared| prepared.descriptors()));
+    spec.keep = Some(keep);
+    let stray = (what == "stray").then(|| std::fs::File::open("/dev/zero"));
+    if what == "thread" {
+        std::thread::spawn(|| {
+            loop {
+                std::thread::park()
+            }
+        });
+    }
+    if entrance.enter(&spec).is_err() {
+        exit(4);
+    }
+    drop(stray);
+    let say = |text: &str| channel.send(text.as_bytes(), &[]).expect("main listens");
+    match what {
+        "idle" => {
+            say("idle");
+            drop(channel.receive());
+        }
+        "exit" => exit(rest.first().and_then(|status| status.parse().ok()).unwrap_or(0)),
+        "forbidden" => drop(std::fs::File::open("/")),
+        "escape" => {
+            let prepared = prepared.expect("prepared above");
+            say(&match (prepared.escape.attempt)(&prepared) {
+                Ok(()) => "through".into(),
+                Err(errno) => format!("errno {errno}"),
+            });
+        }
+        "allowed" => {
+            allowed::inside(policy, descriptors.iter().map(AsFd::as_fd).collect());
+            say("done");
+        }
+        "reports" => say(&reports::inside()),
+        other => panic!("no probe is named {other}"),
+    }
+    exit(0)
+}

@@ -1,0 +1,140 @@
+//! Main's side of the workers: starts them, answers their requests, and buries them.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use base::Tube;
+use devices::remote::{LocalServices, RemoteFunction, serve_services};
+use jail::{Children, Launch};
+use sync::Mutex;
+
+use super::setup::Setup;
+use super::worker::worker_thread;
+use crate::config::SandboxConfig;
+
+/// A device that does not answer for so long counts as dead. A reset of a PCI function takes up to a second or two.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The two tubes of a worker that is being started.
+pub struct Wiring {
+    /// Main asks about registers.
+    pub function: Arc<Mutex<Tube>>,
+    device_end: Tube,
+    services: Tube,
+    client_end: Tube,
+}
+
+impl Wiring {
+    /// New tubes.
+    ///
+    /// # Errors
+    /// The host has no descriptor left.
+    pub fn new() -> Result<Wiring> {
+        let (main, device_end) = Tube::pair().context("make a tube")?;
+        let (services, client_end) = Tube::pair().context("make a tube")?;
+        main.set_limit(PATIENCE)?;
+        Ok(Wiring { function: Arc::new(Mutex::new(main)), device_end, services, client_end })
+    }
+}
+
+/// Where workers run.
+enum Home {
+    /// In jailed processes.
+    Jailed { config: SandboxConfig, children: Children },
+    /// On threads of this process: the same code, no protection.
+    Here,
+}
+
+/// Starts all workers of the machine.
+pub struct Sandbox {
+    home: Home,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Sandbox {
+    /// No worker yet; `None` runs them in this process.
+    ///
+    /// # Errors
+    /// The host has no descriptor left.
+    pub fn new(config: Option<SandboxConfig>) -> Result<Sandbox> {
+        let home = match config {
+            Some(config) => Home::Jailed { config, children: Children::new()? },
+            None => Home::Here,
+        };
+        Ok(Sandbox { home, threads: Vec::new() })
+    }
+
+    /// Starts a worker and waits until it can answer, in its jail.
+    ///
+    /// # Errors
+    /// It could not be started, its device could not be built, or a piece of the jail is missing on this host.
+    pub fn start(
+        &mut self,
+        wiring: Wiring,
+        setup: &Setup,
+        fds: Vec<OwnedFd>,
+        services: LocalServices,
+    ) -> Result<RemoteFunction> {
+        let role = setup.role();
+        let Wiring { function, device_end, services: tube, client_end } = wiring;
+        let name = role.clone();
+        self.spawn(&format!("for {role}"), move || {
+            if let Err(error) = serve_services(&tube, services) {
+                log::error!("{name}: its requests are no longer answered: {error}");
+            }
+        })?;
+        let fds = [device_end.into(), client_end.into()].into_iter().chain(fds).collect();
+        match &self.home {
+            Home::Jailed { .. } => self.start_process(setup, fds)?,
+            Home::Here => self.start_thread(setup, fds)?,
+        }
+        Ok(RemoteFunction::new(role, function))
+    }
+
+    fn start_process(&mut self, setup: &Setup, fds: Vec<OwnedFd>) -> Result<()> {
+        let Home::Jailed { config, children } = &mut self.home else { return Ok(()) };
+        let role = setup.role();
+        let mut launch = Launch::new(&role).without(config.without).denials(config.denials);
+        for fd in fds {
+            launch = launch.descriptor(fd);
+        }
+        let mut worker = launch.spawn()?;
+        let task = serde_json::to_vec(setup).context("write the task")?;
+        worker.channel().send(&task, &[]).with_context(|| format!("{role}: give it its task"))?;
+        if let Some(denied) = worker.wait_jailed()? {
+            self.threads.push(denied.tell(|call| log::warn!("{call}"))?);
+        }
+        children.add(worker)?;
+        Ok(())
+    }
+
+    fn start_thread(&mut self, setup: &Setup, fds: Vec<OwnedFd>) -> Result<()> {
+        let (ready, heard) = std::sync::mpsc::channel();
+        let task = setup.clone();
+        self.spawn(&setup.role(), move || worker_thread(&task, fds, &ready))?;
+        heard.recv().with_context(|| format!("{}: its thread died", setup.role()))?
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+        // The kernel keeps 15 bytes of a name.
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+        self.threads.push(thread.with_context(|| format!("start the thread {name}"))?);
+        Ok(())
+    }
+
+    /// The processes, to be watched, and the threads, to be joined once every tube is closed.
+    pub fn into_parts(self) -> (Option<Children>, Vec<JoinHandle<()>>) {
+        match self.home {
+            Home::Jailed { children, .. } => (Some(children), self.threads),
+            Home::Here => (None, self.threads),
+        }
+    }
+}
+
+/// A copy of a descriptor for a worker.
+pub fn copy(fd: impl AsFd) -> Result<OwnedFd> {
+    fd.as_fd().try_clone_to_owned().context("copy a descriptor for a device process")
+}

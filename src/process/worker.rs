@@ -1,0 +1,125 @@
+//! A worker: builds its device, enters its jail, answers until main is gone.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use anyhow::{Context, Result};
+use base::{GuestRam, Tube};
+use data_model::{Bdf, Span};
+use devices::pci::PciFunction;
+use devices::remote::{Answering, Services, serve_function};
+use devices::vfio_pci::{VfioPciDevice, VfioPciParts};
+use devices::virtio::{PciDeps, Rng, VirtioDevice, VirtioPciDevice};
+use jail::{Limits, Policy, Start};
+
+use super::island::Island;
+use super::setup::Setup;
+
+/// A device ready to serve, and the policy it serves under.
+struct Built {
+    function: Box<dyn PciFunction>,
+    special: Box<dyn Answering>,
+    policy: Policy,
+}
+
+/// The whole life of a worker process.
+///
+/// # Errors
+/// The device could not be built, the jail not entered (main has been told), or the tube broke.
+pub fn worker_main(start: Start) -> Result<()> {
+    let Start { channel, descriptors, entrance, .. } = start;
+    let first = channel.receive().context("wait for the task")?.context("main ended before it gave a task")?;
+    drop(channel);
+    let setup: Setup = serde_json::from_slice(&first.bytes).context("read the task")?;
+    let (tube, built) = match build(&setup, descriptors) {
+        Ok(built) => built,
+        Err(error) => {
+            entrance.give_up(AsRef::<dyn std::error::Error + Send + Sync>::as_ref(&error));
+            return Err(error);
+        }
+    };
+    let mut spec = entrance.spec(built.policy, Limits::default());
+    // What a device holds depends on its kind; the jail takes away every way to get more.
+    spec.keep = None;
+    entrance.enter(&spec)?;
+    serve(built, &tube)
+}
+
+/// The same on a thread of main's; `ready` hears how the start went.
+pub(super) fn worker_thread(setup: &Setup, fds: Vec<OwnedFd>, ready: &Sender<Result<()>>) {
+    let (tube, built) = match build(setup, fds) {
+        Ok(built) => built,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    drop(ready.send(Ok(())));
+    if let Err(error) = serve(built, &tube) {
+        log::error!("{}: {error:#}", setup.role());
+    }
+}
+
+fn serve(mut built: Built, tube: &Tube) -> Result<()> {
+    serve_function(tube, &mut *built.function, &mut *built.special).context("answer main")
+}
+
+/// The device, and the tube on which main asks.
+fn build(setup: &Setup, fds: Vec<OwnedFd>) -> Result<(Tube, Built)> {
+    let mut fds = fds.into_iter();
+    let mut next = || fds.next().with_context(|| format!("{}: a descriptor is missing", setup.role()));
+    let tube = Tube::from_fd(next()?);
+    let services = Services::new(Tube::from_fd(next()?));
+    let first = next()?;
+    Ok((tube, build_device(setup, &services, first, fds.collect())?))
+}
+
+fn build_device(setup: &Setup, services: &Services, first: OwnedFd, rest: Vec<OwnedFd>) -> Result<Built> {
+    match setup {
+        Setup::Assigned { host, guest } => {
+            let device = Arc::new(vfio::Device::from_fd(&host.to_string(), first)?);
+            let shared = Arc::new(services.clone());
+            let parts = VfioPciParts {
+                device,
+                requester: *guest,
+                msi: shared.clone(),
+                line: Some(shared.clone()),
+                mapper: shared,
+            };
+            let function = Box::new(VfioPciDevice::new(parts)?);
+            Ok(Built { function, special: Box::new(()), policy: Policy::Vfio })
+        }
+        Setup::Rng { at, ram } => {
+            let ram = guest_ram(ram, first)?;
+            let function = virtio(*at, Box::new(Rng::default()), &ram, services)?;
+            Ok(Built { function, special: Box::new(()), policy: Policy::Device })
+        }
+        Setup::Island(setup) => {
+            let ram = guest_ram(&setup.ram, first)?;
+            let (device, island) = Island::build(setup, &ram, rest, services)?;
+            let function = virtio(setup.at, Box::new(device), &ram, services)?;
+            Ok(Built { function, special: Box::new(island), policy: Policy::Viommu })
+        }
+    }
+}
+
+fn guest_ram(layout: &[Span], file: OwnedFd) -> Result<GuestRam> {
+    Ok(GuestRam::from_file(layout, File::from(file))?)
+}
+
+fn virtio(at: Bdf, device: Box<dyn VirtioDevice>, ram: &GuestRam, services: &Services) -> Result<Box<dyn PciFunction>> {
+    let shared = Arc::new(services.clone());
+    let deps = PciDeps {
+        at,
+        mem: ram.mem.clone(),
+        msi: shared.clone(),
+        doorbells: shared.clone(),
+        line: Some(shared),
+    };
+    Ok(Box::new(VirtioPciDevice::new(device, deps)?))
+}
+
+/// An error that crosses a tube as a number.
+pub(super) fn errno(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(0)
+}
