@@ -43,14 +43,11 @@ pub fn memlock_limit() -> Memlock {
     }
 }
 
-/// Makes sure that `needed` bytes may be locked, raising the soft limit, and the hard one when allowed.
+/// Makes sure that the limit itself is at least `needed` bytes, raising the soft limit, and the hard one when allowed. A
+/// capability to lock at will does not count: jailed processes inherit the limit, not the capability.
 pub fn raise_memlock(needed: u64) -> Result<(), MemlockError> {
-    let limit = match memlock_limit() {
-        Memlock::Unlimited => return Ok(()),
-        Memlock::Bytes(limit) if limit >= needed => return Ok(()),
-        Memlock::Bytes(limit) => limit,
-    };
     let old = getrlimit(Resource::Memlock);
+    let Some(limit) = old.current.filter(|limit| *limit < needed) else { return Ok(()) };
     let maximum = old.maximum.map(|maximum| maximum.max(needed));
     setrlimit(Resource::Memlock, Rlimit { current: Some(needed), maximum }).map_err(|errno| MemlockError {
         limit,

@@ -18,8 +18,8 @@ enum Outcome {
 }
 
 /// For the calls that wait; and for a host that is slow on the way to the call.
-const SHORT: libc::suseconds_t = 300_000;
-const LONG: libc::time_t = 20;
+const SHORT: i64 = 300_000;
+const LONG: i64 = 20;
 
 /// Makes the call in a process that has nothing but the filter. Most bits of the arguments are set, so that no call does anything.
 fn attempt(policy: Policy, number: u32, args: [u64; 6], answer: i32, time: libc::timeval) -> Outcome {
