@@ -77,6 +77,8 @@ struct Endpoint {
 struct Domain {
     bypass: bool,
     table: Table,
+    /// First addresses of mappings that no leg mirrors: few.
+    software: BTreeSet<u64>,
     endpoints: BTreeSet<EndpointId>,
     /// Legs of its endpoints, each once.
     legs: Vec<usize>,

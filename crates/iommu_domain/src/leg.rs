@@ -47,6 +47,12 @@ pub trait Leg: Send {
     fn host_mappings(&self) -> Option<u64>;
 }
 
+/// Whether a leg mirrors a mapping of this kind: a doorbell is no memory (no interrupt of an assigned device takes that way),
+/// and a mapping that permits nothing has no likeness in the kernel, where its absence says the same.
+pub(crate) fn is_mirrored(backing: &Backing, perm: Perm) -> bool {
+    matches!(backing, Backing::Memory(_)) && perm != Perm::NONE
+}
+
 /// The calls of a VFIO container that a [`Type1Leg`] makes; a trait so that a fake kernel can answer them.
 pub trait DmaHost: Send {
     /// `VFIO_IOMMU_MAP_DMA`; `iova` and `memory` have one length.

@@ -11,6 +11,7 @@ mod error;
 mod iommu;
 mod leg;
 pub mod limits;
+pub mod mixed;
 mod perm;
 mod phys;
 mod table;

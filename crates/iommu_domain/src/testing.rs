@@ -60,6 +60,11 @@ impl FakeHost {
         self.state.lock().entries.values().copied().collect()
     }
 
+    /// Whether exactly `expected` is mapped, given by rising IOVA.
+    pub fn matches(&self, expected: impl Iterator<Item = FakeMapping>) -> bool {
+        self.state.lock().entries.values().copied().eq(expected)
+    }
+
     /// How often the devices were reset.
     pub fn resets(&self) -> u32 {
         self.state.lock().resets

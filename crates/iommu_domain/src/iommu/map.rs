@@ -6,6 +6,7 @@ use data_model::Span;
 
 use super::legs::{Content, LegSlot};
 use super::{Domain, Iommu, IommuConfig};
+use crate::leg::is_mirrored;
 use crate::{Backing, DomainId, HostFailure, Mapping, PhysMap, Refusal};
 
 impl Iommu {
@@ -36,6 +37,9 @@ impl Iommu {
                 return Err(failure.into());
             }
         }
+        if !is_mirrored(&backing, perm) {
+            domain.software.insert(span.start());
+        }
         self.generation += 1;
         Ok(())
     }
@@ -65,6 +69,10 @@ impl Iommu {
             }
         }
         domain.table.remove(extent);
+        let inside = extent.span.start()..=extent.span.last();
+        while let Some(start) = domain.software.range(inside.clone()).next().copied() {
+            domain.software.remove(&start);
+        }
         failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 

@@ -1,8 +1,8 @@
 //! What the IOMMU holds, for people and scripts.
 
-use super::Iommu;
 use super::legs::Content;
-use crate::{DomainId, EndpointId};
+use super::{Domain, Iommu};
+use crate::{DomainId, EndpointId, Table};
 
 /// Everything at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct DomainReport {
     pub endpoints: Vec<EndpointId>,
     /// Mappings in its table.
     pub mappings: usize,
+    /// Those of them that no host holds: doorbells, and mappings that permit nothing.
+    pub software: usize,
     /// Bytes mapped.
     pub bytes: u128,
 }
@@ -58,7 +60,17 @@ pub struct LegReport {
     pub quarantined: bool,
 }
 
+/// Mappings of a domain that its legs hold.
+fn mirrored(domain: &Domain) -> usize {
+    domain.table.len() - domain.software.len()
+}
+
 impl Iommu {
+    /// What a domain maps; `None` when it does not exist.
+    pub fn table(&self, domain: DomainId) -> Option<&Table> {
+        self.domains.get(&domain).map(|domain| &domain.table)
+    }
+
     /// What the IOMMU holds now.
     pub fn report(&self) -> IommuReport {
         let endpoints = self.endpoints.iter().map(|(id, endpoint)| EndpointReport {
@@ -71,6 +83,7 @@ impl Iommu {
             bypass: domain.bypass,
             endpoints: domain.endpoints.iter().copied().collect(),
             mappings: domain.table.len(),
+            software: domain.software.len(),
             bytes: domain.table.bytes(),
         });
         IommuReport {
@@ -87,7 +100,7 @@ impl Iommu {
         let mappings = match slot.content {
             Content::Nothing | Content::Quarantined => 0,
             Content::Bypass => self.bypass_spans(index).len(),
-            Content::Domain(id) => self.domains.get(&id).map_or(0, |domain| domain.table.len()),
+            Content::Domain(id) => self.domains.get(&id).map_or(0, mirrored),
         };
         LegReport {
             name: slot.leg.name().to_owned(),

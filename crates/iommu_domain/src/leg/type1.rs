@@ -1,14 +1,13 @@
 //! The leg of a host group on VFIO type1: one container for the group's whole life.
 //!
-//! Permissions are the guest's, never more. Memory is mirrored; a doorbell is not (no interrupt of an assigned device
-//! takes that way), nor is a mapping that permits nothing (the kernel has no such thing, and its absence says the same).
+//! Permissions are the guest's, never more.
 
 use std::io;
 
 use base::CallId;
 use data_model::Span;
 
-use super::{DmaHost, Leg, LegError};
+use super::{DmaHost, Leg, LegError, is_mirrored};
 use crate::{Backing, Perm};
 
 /// One container, mirrored into.
@@ -38,7 +37,7 @@ impl<H: DmaHost> Leg for Type1Leg<H> {
 
     fn map(&mut self, iova: Span, backing: &Backing, offset: u64, perm: Perm) -> Result<(), LegError> {
         let Backing::Memory(memory) = backing else { return Ok(()) };
-        if perm == Perm::NONE {
+        if !is_mirrored(backing, perm) {
             return Ok(());
         }
         let slice = iova.len().and_then(|len| memory.slice(offset, len));

@@ -159,6 +159,24 @@ fn the_guests_doorbell_is_accepted_in_a_doorbell_window_and_stays_in_software() 
 }
 
 #[test]
+fn mappings_that_no_host_holds_are_counted_apart() {
+    let mut bench = with(IommuConfig { doorbell_windows: vec![window()], ..config() }, 40);
+    bench.iommu.attach(8, 1, false).unwrap();
+    let counts = |bench: &Bench| {
+        let report = bench.iommu.report();
+        (report.domains[0].mappings, report.domains[0].software, report.legs[0].mappings)
+    };
+    bench.map(1, pages(0xfee00, 1), DOORBELL).unwrap();
+    bench.map(1, pages(1, 1), 0).unwrap();
+    bench.iommu.map(1, Mapping { iova: pages(2, 1), phys: PAGE, perm: Perm::NONE }).unwrap();
+    assert_eq!(counts(&bench), (3, 2, 1));
+    bench.iommu.unmap(1, pages(2, 1)).unwrap();
+    assert_eq!(counts(&bench), (2, 1, 1));
+    bench.iommu.unmap(1, Span::ALL).unwrap();
+    assert_eq!(counts(&bench), (0, 0, 0));
+}
+
+#[test]
 fn accesses_translate_as_mapped() {
     use crate::TranslateFault::*;
     let mut bench = bench();
