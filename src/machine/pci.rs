@@ -170,11 +170,3 @@ impl Builder<'_> {
         process::copy(self.parts.ram.file.as_ref())
     }
 }
-
-/// A range known when the program was written.
-pub const fn fixed(start: u64, last: u64) -> Span {
-    match Span::new(start, last) {
-        Some(span) => span,
-        None => Span::ALL,
-    }
-}

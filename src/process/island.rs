@@ -104,12 +104,8 @@ impl Island {
         if let Some(doorbell) = setup.doorbell {
             phys.insert(doorbell, Backing::Doorbell)?;
         }
-        let leg = |(leg, fd): (&LegSetup, OwnedFd)| {
-            let calls = VfioHost::new(Arc::new(vfio::Container::from_fd(fd)), Vec::new());
-            let host = IslandHost { calls, services: services.clone(), group: leg.group };
-            Box::new(Type1Leg::new(leg.name.clone(), host)) as Box<dyn Leg>
-        };
-        let legs = setup.legs.iter().zip(containers).map(leg).collect();
+        let legs = setup.legs.iter().zip(containers).map(|(leg, fd)| Self::leg(leg, fd, services));
+        let legs = legs.collect::<io::Result<Vec<_>>>()?;
         let regions: Vec<ResvMem> = setup.regions.iter().map(region).collect();
         let spec = |(guest, _, leg): &(Bdf, HostBdf, Option<usize>)| EndpointSpec {
             id: guest.id().into(),
@@ -135,6 +131,14 @@ impl Island {
             next: 0,
         };
         Ok((device, island))
+    }
+
+    fn leg(leg: &LegSetup, container: OwnedFd, services: &Services) -> io::Result<Box<dyn Leg>> {
+        let container = vfio::Container::from_fd(container);
+        container.prepare()?;
+        let calls = VfioHost::new(Arc::new(container), Vec::new());
+        let host = IslandHost { calls, services: services.clone(), group: leg.group };
+        Ok(Box::new(Type1Leg::new(leg.name.clone(), host)))
     }
 
     fn carry_out(&mut self, question: Question, fds: Vec<OwnedFd>) -> io::Result<(Answer, Vec<OwnedFd>)> {

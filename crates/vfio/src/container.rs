@@ -160,15 +160,24 @@ impl Container {
         Ok(ioctl::with_value(&self.file, ioctl::VFIO_CHECK_EXTENSION(), extension)? > 0)
     }
 
+    /// Asks now what [`Container::unmap_all`] would ask the first time, so that a jailed process need not.
+    ///
+    /// # Errors
+    /// The descriptor is not a container.
+    pub fn prepare(&self) -> io::Result<()> {
+        self.can_unmap_all().map(drop)
+    }
+
+    fn can_unmap_all(&self) -> io::Result<bool> {
+        if let Some(supported) = self.unmap_all.get() {
+            return Ok(*supported);
+        }
+        let supported = self.has_extension(VFIO_UNMAP_ALL)?;
+        Ok(*self.unmap_all.get_or_init(|| supported))
+    }
+
     fn unmap_everything(&self) -> io::Result<u64> {
-        let supported = match self.unmap_all.get() {
-            Some(supported) => *supported,
-            None => {
-                let supported = self.has_extension(VFIO_UNMAP_ALL)?;
-                *self.unmap_all.get_or_init(|| supported)
-            }
-        };
-        if supported {
+        if self.can_unmap_all()? {
             return self.unmap(0, 0, VFIO_DMA_UNMAP_FLAG_ALL);
         }
         // No single range can name all of the address space: its size does not fit.

@@ -179,3 +179,54 @@ fn its_on_a_host_without_one_is_refused() {
         refusals[0]
     );
 }
+
+/// Host page, frame, the host's window, then what is shown as MSI and what is reserved.
+type PageRow = (u64, IrqchipArg, Option<(u64, u64)>, (u64, u64), &'static [(u64, u64)]);
+
+#[test]
+fn what_is_shown_fits_every_page_size_of_the_host() {
+    use IrqchipArg::{Its, V2m};
+    const HIGH: (u64, u64) = (0x10_0000_0000, 0x10_000f_ffff);
+    const BAND: (u64, u64) = (0x10_0000_0000, 0x10_003f_ffff);
+    let (its_page, v2m_page) = ((0x809_0000, 0x809_ffff), (0x802_0000, 0x802_0fff));
+    let rows: [PageRow; 15] = [
+        (0x1000, Its, Some(ARM_MSI), ARM_MSI, &[]),
+        (0x4000, Its, Some(ARM_MSI), ARM_MSI, &[]),
+        (0x1_0000, Its, Some(ARM_MSI), ARM_MSI, &[(0x810_0000, 0x83f_ffff)]),
+        (0x1000, V2m, Some(ARM_MSI), ARM_MSI, &[]),
+        (0x4000, V2m, Some(ARM_MSI), ARM_MSI, &[]),
+        (0x1_0000, V2m, Some(ARM_MSI), ARM_MSI, &[(0x810_0000, 0x83f_ffff)]),
+        (0x1000, Its, None, its_page, &[]),
+        (0x4000, Its, None, its_page, &[]),
+        (0x1_0000, Its, None, its_page, &[]),
+        (0x1000, V2m, None, v2m_page, &[]),
+        (0x4000, V2m, None, (0x802_0000, 0x802_3fff), &[]),
+        (0x1_0000, V2m, None, (0x802_0000, 0x802_ffff), &[]),
+        (0x1000, V2m, Some(HIGH), v2m_page, &[HIGH]),
+        (0x4000, V2m, Some(HIGH), (0x802_0000, 0x802_3fff), &[HIGH]),
+        (0x1_0000, V2m, Some(HIGH), (0x802_0000, 0x802_ffff), &[BAND]),
+    ];
+    for (page, irqchip, window, shown, reserved) in rows {
+        let mut host = FakeHost::new(Arch::Aarch64);
+        host.machine.page_size = page;
+        let group = host.group_mut(3);
+        group.reserved =
+            window.iter().map(|(start, last)| region(*start, *last, HostRegionKind::Msi)).collect();
+        let mut can = aperture(48, &[]);
+        can.page_sizes = PageMask::new(!(page - 1)).unwrap();
+        group.trial = Trial::Attached(can);
+        let wish = Assignment { irqchip, ..assignment(Arch::Aarch64, &[device(1)]) };
+        let plan = good(&host, &wish);
+        let viommu = plan.viommu.unwrap();
+        let name = format!("{page:#x} {irqchip:?} {window:x?}");
+        let of = |kind| -> Vec<(u64, u64)> {
+            let regions = viommu.reserved.iter().filter(|region| region.kind == kind);
+            regions.map(|region| (region.span.start(), region.span.last())).collect()
+        };
+        assert_eq!((of(RegionKind::Msi), of(RegionKind::Reserved)), (vec![shown], reserved.to_vec()), "{name}");
+        assert_eq!(viommu.page_mask.bits(), page, "{name}");
+        assert!(viommu.reserved.iter().all(|region| region.span.is_aligned(page)), "{name}");
+        let warned = plan.warnings.iter().any(|warning| warning.contains("smaller pages will not use"));
+        assert_eq!(warned, page > 0x1000, "{name}: a guest with pages of 4 KiB must be warned of");
+    }
+}
