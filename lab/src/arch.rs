@@ -84,6 +84,11 @@ impl Arch {
         }
     }
 
+    /// Whether interrupt messages of its guests are writes to memory, which their IOMMU may translate.
+    pub fn messages_are_writes(self) -> bool {
+        self == Arch::Aarch64
+    }
+
     /// The lab host's kernel command line. A periodic tick heals a lost timer interrupt on x86_64: without it
     /// about one boot in twenty stalls for good under emulation.
     pub fn host_cmdline(self) -> &'static str {

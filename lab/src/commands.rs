@@ -69,7 +69,7 @@ pub fn demo(choices: Choices, json: bool, ui: &mut Ui) -> Result<Verdict> {
 pub fn test(choices: Choices, only: Option<&str>, cycles: u32, ui: &mut Ui) -> Result<Verdict> {
     let wanted = |scenario: &Scenario| only.is_none_or(|part| scenario.guest.name.contains(part));
     let chosen: Vec<_> =
-        scenarios::all().into_iter().filter(wanted).chain(scenarios::cycles(cycles)).collect();
+        scenarios::all(choices.arch).into_iter().filter(wanted).chain(scenarios::cycles(cycles)).collect();
     if chosen.is_empty() {
         return Err(anyhow!("no scenario's name contains {:?}", only.unwrap_or_default()));
     }

@@ -23,7 +23,7 @@ pub struct Guest {
     pub params: String,
     /// What the guest's init shall do: `disk`, `network`, `reboot`.
     pub actions: Vec<&'static str>,
-    /// Further options of `mixvm run`.
+    /// Further options of `mixvm run`; `--virtio-iommu` without a value is given unless it is among them.
     pub options: Vec<String>,
 }
 
@@ -101,12 +101,13 @@ impl Guest {
             self.actions.join(","),
             self.params
         );
-        let mut words: Vec<String> =
-            ["mixvm", "run", "--disable-sandbox", "--cpus"].map(str::to_owned).into();
+        let mut words: Vec<String> = ["mixvm", "run", "--cpus"].map(str::to_owned).into();
         words.extend([self.cpus.to_string(), "--mem".into(), self.memory_mib.to_string()]);
         words.extend(["--initrd", "/lab/guest.img", "-p"].map(str::to_owned));
         words.push(quoted(params.trim_end()));
-        words.push("--virtio-iommu".into());
+        if !self.options.iter().any(|option| option.starts_with("--virtio-iommu")) {
+            words.push("--virtio-iommu".into());
+        }
         for device in &self.devices {
             words.extend(["--vfio".to_owned(), format!("\"{}\"", bdf(*device))]);
         }

@@ -1,5 +1,8 @@
 //! The table of guests that the lab runs, and what must hold after each.
 
+mod messages;
+
+use crate::arch::Arch;
 use crate::disk::Disk;
 use crate::job::Guest;
 use crate::qemu::Device;
@@ -58,8 +61,13 @@ pub fn cycles(count: u32) -> Vec<Scenario> {
     (1..=count).map(cycle).collect()
 }
 
-/// Every scenario, in the order in which they share one lab host.
-pub fn all() -> Vec<Scenario> {
+/// Every scenario of an architecture, in the order in which they share one lab host.
+pub fn all(arch: Arch) -> Vec<Scenario> {
+    let messages = if arch.messages_are_writes() { messages::all() } else { Vec::new() };
+    common().into_iter().chain(messages).collect()
+}
+
+fn common() -> Vec<Scenario> {
     let mut four = Scenario::new("four-cpus", "");
     four.guest.cpus = 4;
     let mut passthrough = Scenario::new("passthrough", "iommu.passthrough=1");
@@ -72,6 +80,8 @@ pub fn all() -> Vec<Scenario> {
     late.guest.actions.extend(["late-iommu", "keep"]);
     let mut rebind = Scenario::new("rebind", "");
     rebind.guest.actions.push("rebind");
+    let mut threads = Scenario::new("no-sandbox", "");
+    threads.guest.options.push("--disable-sandbox".to_owned());
     let mut reboot = Scenario::new("reboot", "");
     reboot.guest.actions.push("reboot");
     reboot.exit = RESET;
@@ -84,6 +94,7 @@ pub fn all() -> Vec<Scenario> {
         two,
         late,
         rebind,
+        threads,
         reboot,
         Scenario::new("start-after-reboot", ""),
     ]

@@ -78,6 +78,9 @@ pub struct Domain {
     pub endpoints: Vec<u64>,
     /// Live mappings.
     pub mappings: u64,
+    /// Those of them that are in no container of the host.
+    #[serde(default)]
+    pub software: u64,
     /// Bytes mapped.
     #[serde(default)]
     pub bytes: u64,
@@ -121,9 +124,13 @@ impl Viommu {
                     .push(format!("{}: {} mappings made, {host} in the kernel", leg.name, leg.mappings));
             }
             let translated = self.domain_of(&leg.name).filter(|domain| !domain.bypass);
-            if let Some(Domain { id, mappings, .. }) = translated.filter(|d| d.mappings != leg.mappings) {
-                let made = leg.mappings;
-                differences.push(format!("domain {id} has {mappings} mappings, {} has {made}", leg.name));
+            if let Some(Domain { id, mappings, software, .. }) =
+                translated.filter(|domain| domain.mappings != leg.mappings + domain.software)
+            {
+                let (name, made) = (&leg.name, leg.mappings);
+                differences.push(format!(
+                    "domain {id} has {mappings} mappings, {software} of them in software; {name} has {made}"
+                ));
             }
         }
         differences

@@ -95,6 +95,9 @@ pub struct DomainReport {
     pub endpoints: Vec<u32>,
     /// Live mappings.
     pub mappings: u64,
+    /// Those of them that no host holds: doorbells of interrupts, and mappings that permit nothing.
+    #[serde(default)]
+    pub software: u64,
     /// Bytes mapped.
     pub bytes: u64,
 }

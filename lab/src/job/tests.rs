@@ -25,9 +25,7 @@ fn job(steps: Vec<Step>) -> Job {
 fn a_guest_becomes_one_vmm_command_with_its_devices() {
     let text = job(vec![Step::Guest(guest())]).script(32);
     let line = text.lines().find(|line| line.starts_with("guest ")).unwrap();
-    assert!(
-        line.starts_with(r#"guest two 90 "$NVME $E1000E" mixvm run --disable-sandbox --cpus 4 --mem 512"#)
-    );
+    assert!(line.starts_with(r#"guest two 90 "$NVME $E1000E" mixvm run --cpus 4 --mem 512"#));
     assert!(
         line.contains("'console=ttyS0 panic=-1 lab.do=disk,network lab.mib=32 lab.index=0 iommu.strict=1'")
     );

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Scenario, all, cycles, demo, failures};
+use crate::arch::Arch;
 use crate::disk::Disk;
 use crate::report::{Group, Report, Vector};
 
@@ -30,7 +31,7 @@ fn good() -> Report {
 }
 
 fn of(name: &str) -> Scenario {
-    all().into_iter().find(|scenario| scenario.guest.name == name).unwrap()
+    all(Arch::Aarch64).into_iter().find(|scenario| scenario.guest.name == name).unwrap()
 }
 
 #[test]
@@ -90,7 +91,7 @@ fn cycles_alternate_between_power_off_and_reset() {
 
 #[test]
 fn scenarios_have_distinct_names_and_a_start_follows_the_reboot() {
-    let names: Vec<_> = all().into_iter().map(|scenario| scenario.guest.name).collect();
+    let names: Vec<_> = all(Arch::Aarch64).into_iter().map(|scenario| scenario.guest.name).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
     let reboot = names.iter().position(|name| name == "reboot").unwrap();
     assert_eq!(names[reboot + 1], "start-after-reboot");

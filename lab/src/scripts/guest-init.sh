@@ -30,7 +30,7 @@ disk() {
     load nvme
     if ! until_true 30 test -b /dev/nvme0n1; then
         say fail "no NVMe disk appeared"
-        dmesg | grep -iE 'nvme|iommu|pci' | tail -n 30 | sed 's/^/LAB dmesg /'
+        dmesg -s 1000000 | grep -iE 'nvme|iommu|pci' | tail -n 30 | sed 's/^/LAB dmesg /'
         return
     fi
     say disk-up "$(cut -d' ' -f1 /proc/uptime)"
@@ -77,7 +77,7 @@ network() {
 }
 
 facts() {
-    dmesg | grep -i iommu | sed 's/^/LAB dmesg /'
+    dmesg -s 1000000 | grep -i iommu | sed 's/^/LAB dmesg /'
     for group in /sys/kernel/iommu_groups/*; do
         [ -d "$group" ] || continue
         number=$(basename "$group")

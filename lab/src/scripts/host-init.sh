@@ -17,7 +17,7 @@ mkdir -p /lab/out /lab/bin
 for program in /lab/bin/*; do [ -f "$program" ] && cp "$program" /bin/; done
 [ -c /dev/kvm ] || mark fail "the lab host has no /dev/kvm"
 [ -c /dev/vfio/vfio ] || mark fail "the lab host has no /dev/vfio/vfio"
-dmesg >/lab/out/host-boot.dmesg
+dmesg -s 1000000 >/lab/out/host-boot.dmesg
 mark host-ready
 if [ "$(param lab.shell)" = 1 ]; then
     . /lab/job.sh

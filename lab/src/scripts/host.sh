@@ -119,7 +119,7 @@ guest() {
     typed "$@" >"$out/command"
     mark guest "$name"
     mark command "$(cat "$out/command")"
-    dmesg -c >>/lab/out/host-between.dmesg
+    dmesg -s 1000000 -c >>/lab/out/host-between.dmesg
     pinned=$(pinned_pages)
     started=$(now)
     if ! guest_once "$stall" "$@"; then
@@ -135,7 +135,7 @@ guest() {
     for bdf in $functions; do
         if until_true 5 free "$(group_of "$bdf")"; then fact group-free "$bdf"; else fact group-busy "$bdf"; fi
     done
-    dmesg -c >"$out/host.dmesg"
+    dmesg -s 1000000 -c >"$out/host.dmesg"
     mark guest-end "$name" exit "$(cat /run/exit)"
 }
 

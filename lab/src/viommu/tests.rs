@@ -22,9 +22,16 @@ fn equal_tables_have_no_difference() {
 #[test]
 fn every_difference_is_named() {
     type Change = fn(&mut Viommu);
-    let cases: [(Change, &str); 3] = [
+    let cases: [(Change, &str); 4] = [
         (|v| v.legs[0].host_mappings = Some(8), "7 mappings made, 8 in the kernel"),
-        (|v| v.domains[0].mappings = 6, "domain 1 has 6 mappings, type1 group 3 has 7"),
+        (
+            |v| v.domains[0].software = 1,
+            "domain 1 has 7 mappings, 1 of them in software; type1 group 3 has 7",
+        ),
+        (
+            |v| v.domains[0].mappings = 6,
+            "domain 1 has 6 mappings, 0 of them in software; type1 group 3 has 7",
+        ),
         (|v| v.legs[0].quarantined = true, "quarantined"),
     ];
     for (change, expected) in cases {

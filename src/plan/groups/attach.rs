@@ -52,8 +52,8 @@ fn not_isolated(group: &GroupFacts, members: &[Member]) -> Refusal {
     let remedy = match members.iter().find(|member| !member.unsafe_interrupts) {
         None => format!("unsafe-interrupts=on is not enough, {host}"),
         Some(member) => format!(
-            "Turn interrupt remapping on (x86: in the firmware, and no intremap=off). If the guest is trusted, say --vfio \
-             {},unsafe-interrupts=on; then also {host}",
+            "Turn interrupt remapping on (x86: in the firmware, and no intremap=off; Arm: it takes an ITS). If the guest \
+             is trusted, say --vfio {},unsafe-interrupts=on; then also {host}",
             member.bdf
         ),
     };

@@ -223,7 +223,11 @@ fn what_is_shown_fits_every_page_size_of_the_host() {
             let regions = viommu.reserved.iter().filter(|region| region.kind == kind);
             regions.map(|region| (region.span.start(), region.span.last())).collect()
         };
-        assert_eq!((of(RegionKind::Msi), of(RegionKind::Reserved)), (vec![shown], reserved.to_vec()), "{name}");
+        assert_eq!(
+            (of(RegionKind::Msi), of(RegionKind::Reserved)),
+            (vec![shown], reserved.to_vec()),
+            "{name}"
+        );
         assert_eq!(viommu.page_mask.bits(), page, "{name}");
         assert!(viommu.reserved.iter().all(|region| region.span.is_aligned(page)), "{name}");
         let warned = plan.warnings.iter().any(|warning| warning.contains("smaller pages will not use"));

@@ -70,11 +70,14 @@ fn check(machine: &Machine, ours: Option<&Ours>) {
     machine.device.with(|state| {
         for (at, bytes) in state.config_writes.drain(..) {
             let wrote = (at as u64, bytes.len() as u64);
-            let hit = HEADER.iter().chain(registers).any(|(at, len)| overlap((*at as u64, *len as u64), wrote));
+            let hit =
+                HEADER.iter().chain(registers).any(|(at, len)| overlap((*at as u64, *len as u64), wrote));
             assert!(!hit, "{bytes:x?} reached register {at:#x}");
         }
         for (bar, at, len) in state.bar_writes.drain(..) {
-            let hit = tables.iter().any(|(of, start, size)| *of == bar && overlap((at, len as u64), (*start, *size)));
+            let hit = tables
+                .iter()
+                .any(|(of, start, size)| *of == bar && overlap((at, len as u64), (*start, *size)));
             assert!(!hit, "{len} bytes reached {at:#x} of BAR {bar}");
         }
         let decodes = state.command() & 2 != 0;

@@ -164,7 +164,8 @@ impl Core {
     /// Where a message of `endpoint` to `address` leads; the driver gets a fault when that is nowhere.
     pub(super) fn translate_msi(&self, endpoint: u32, address: u64) -> Result<Gpa, TranslateFault> {
         let write = (endpoint, address);
-        translate(&self.iommu, &self.doorbells, write).inspect_err(|fault| self.sink.post(report(write, *fault)))
+        translate(&self.iommu, &self.doorbells, write)
+            .inspect_err(|fault| self.sink.post(report(write, *fault)))
     }
 }
 

@@ -23,7 +23,8 @@ struct Sender {
 /// A vector of an endpoint.
 fn sender(rig: &Rig, endpoint: u16) -> Sender {
     let controller = Arc::new(FakeMsiController::default());
-    let vector = rig.device.handle().translated_msi(controller.clone()).vector(Bdf::from_id(endpoint)).unwrap();
+    let vector =
+        rig.device.handle().translated_msi(controller.clone()).vector(Bdf::from_id(endpoint)).unwrap();
     Sender { vector, inner: controller.vectors()[0].clone() }
 }
 
@@ -183,7 +184,11 @@ impl MsiVector for PickyVector {
     }
 
     fn route(&self, message: MsiMessage) -> io::Result<()> {
-        if message.address != DOORBELL { Err(io::ErrorKind::AddrNotAvailable.into()) } else { self.0.route(message) }
+        if message.address != DOORBELL {
+            Err(io::ErrorKind::AddrNotAvailable.into())
+        } else {
+            self.0.route(message)
+        }
     }
 
     fn unroute(&self) -> io::Result<()> {
