@@ -124,8 +124,7 @@ fn add_doorbell(parts: &Parts, frame: MsiFrame) -> Result<()> {
         let spis = irqs::V2M_SPI..irqs::V2M_SPI + irqs::V2M_SPI_COUNT;
         let line = |spi| Ok(Arc::new(KvmLine(parts.vm.irqs().line(spi)?)) as Arc<dyn IrqEdge>);
         let lines = spis.map(line).collect::<Result<Vec<_>>>()?;
-        let device: SharedDevice =
-            Arc::new(Mutex::new(V2mFrame::new(irqs::SPI_BASE + irqs::V2M_SPI, lines)));
+        let device: SharedDevice = Arc::new(Mutex::new(V2mFrame::new(irqs::SPI_BASE + irqs::V2M_SPI, lines)));
         parts.buses.memory.insert(page, device).context("place the GICv2m frame")?;
     }
     Ok(())

@@ -72,7 +72,8 @@ impl Assigned {
 
     fn open_device(&self, device: &DevicePlan) -> Result<OpenDevice> {
         let group = self.groups.iter().find(|(group, _)| group.number == device.group);
-        let (_, group) = group.with_context(|| format!("{}: group {} is not open", device.host, device.group))?;
+        let (_, group) =
+            group.with_context(|| format!("{}: group {} is not open", device.host, device.group))?;
         let name = device.host.to_string();
         let fd = group.device_fd(&name)?;
         let own = Device::from_fd(&name, process::copy(&fd)?)?;

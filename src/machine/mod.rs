@@ -76,11 +76,11 @@ pub fn run(config: &Config, plan: &Plan, layout: &Layout, kvm: &Kvm, files: Boot
     let mut sandbox = Sandbox::new(config.sandbox)?;
     let built = pci::assemble(&parts, plan, layout, &assigned, &mut sandbox)?;
     let (children, threads) = sandbox.into_parts();
-    let undertaker = children.map(|children| bury(children, &parts.control, assigned.blocker())).transpose()?;
+    let undertaker =
+        children.map(|children| bury(children, &parts.control, assigned.blocker())).transpose()?;
     board::boot(&parts, config, plan, layout, &vcpus, files)?;
     let console = console::Input::start(&config.serial, serial, &parts.control)?;
-    let server =
-        control::Server::start(config.socket.as_deref(), &parts.control, built.island.clone())?;
+    let server = control::Server::start(config.socket.as_deref(), &parts.control, built.island.clone())?;
     log::info!("the guest starts: {cpus} vCPUs, {} of RAM", base::bytes(parts.ram.size()));
     let outcome = vcpus::run(vcpus, &parts.control, &parts.buses)?;
     log::info!("the guest has ended: {outcome}");

@@ -11,7 +11,9 @@ use data_model::{Bdf, HostBdf, Span};
 use devices::irq::{MsiController, MsiMessage, MsiVector};
 use devices::remote::{Answering, Services};
 use devices::virtio::iommu::{Viommu, ViommuConfig, ViommuEndpoint, ViommuHandle};
-use iommu_domain::{Backing, DmaHost, EndpointSpec, Iommu, IommuConfig, Leg, Perm, PhysMap, Type1Leg, VfioHost};
+use iommu_domain::{
+    Backing, DmaHost, EndpointSpec, Iommu, IommuConfig, Leg, Perm, PhysMap, Type1Leg, VfioHost,
+};
 use serde::{Deserialize, Serialize};
 use virtio_iommu_spec::{ResvKind, ResvMem};
 use vm_control::ViommuReport;
@@ -160,7 +162,8 @@ impl Island {
     fn insert(&self, span: Span, offset: u64, fds: Vec<OwnedFd>) -> io::Result<()> {
         let file = fds.into_iter().next().ok_or(io::ErrorKind::InvalidInput)?;
         let len = span.len().ok_or(io::ErrorKind::InvalidInput)?;
-        let region = Arc::new(MappedRegion::new(&file, offset, usize::try_from(len).unwrap_or(usize::MAX), true)?);
+        let region =
+            Arc::new(MappedRegion::new(&file, offset, usize::try_from(len).unwrap_or(usize::MAX), true)?);
         let memory = HostMemory::of_device(region, 0, len).ok_or(io::ErrorKind::InvalidInput)?;
         self.phys.insert(span, Backing::Memory(memory)).map_err(io::Error::other)
     }

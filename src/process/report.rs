@@ -8,7 +8,6 @@ use vm_control::{
 use data_model::{Bdf, HostBdf};
 use virtio_iommu_spec::{ResvKind, ResvMem};
 
-
 /// What `viommu show` tells; `hosts` says which device of the host is behind which endpoint.
 pub(super) fn viommu(device: &Device, hosts: &[(Bdf, HostBdf)]) -> ViommuReport {
     let counters = &device.counters;

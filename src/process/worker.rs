@@ -31,7 +31,8 @@ struct Built {
 /// The device could not be built, the jail not entered (main has been told), or the tube broke.
 pub fn worker_main(start: Start) -> Result<()> {
     let Start { channel, descriptors, entrance, .. } = start;
-    let first = channel.receive().context("wait for the task")?.context("main ended before it gave a task")?;
+    let first =
+        channel.receive().context("wait for the task")?.context("main ended before it gave a task")?;
     drop(channel);
     let setup: Setup = serde_json::from_slice(&first.bytes).context("read the task")?;
     let (tube, built) = match build(&setup, descriptors) {
@@ -107,7 +108,12 @@ fn guest_ram(layout: &[Span], file: OwnedFd) -> Result<GuestRam> {
     Ok(GuestRam::from_file(layout, File::from(file))?)
 }
 
-fn virtio(at: Bdf, device: Box<dyn VirtioDevice>, ram: &GuestRam, services: &Services) -> Result<Box<dyn PciFunction>> {
+fn virtio(
+    at: Bdf,
+    device: Box<dyn VirtioDevice>,
+    ram: &GuestRam,
+    services: &Services,
+) -> Result<Box<dyn PciFunction>> {
     let shared = Arc::new(services.clone());
     let deps = PciDeps {
         at,

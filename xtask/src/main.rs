@@ -1,7 +1,10 @@
 //! The project's chores: `cargo xtask lint` checks the laws of the house, `cargo xtask ci` runs every check there is.
 
 mod ci;
+mod cover;
+mod fuzz;
 mod lint;
+mod suites;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,7 +24,17 @@ enum Chore {
     /// Check formatting, clippy and the laws of the house
     Lint(lint::Args),
     /// List the rows of docs/src/conformance.md that no test names
-    Rows,
+    Rows {
+        /// Write the names of the tests into the page
+        #[arg(long)]
+        write: bool,
+    },
+    /// Run the long suites in the size of a night
+    Nightly(suites::Args),
+    /// Run the fuzz targets
+    Fuzz(fuzz::Args),
+    /// Measure what the tests cover (needs cargo-llvm-cov)
+    Cover,
     /// Prepare what is missing, then lint, test, check the other architecture and run the lab
     Ci(ci::Args),
 }
@@ -29,7 +42,10 @@ enum Chore {
 fn main() -> ExitCode {
     let done = repo_root().and_then(|root| match Cli::parse().chore {
         Chore::Lint(args) => lint::run(&root, &args),
-        Chore::Rows => lint::rows(&root),
+        Chore::Rows { write } => lint::rows(&root, write),
+        Chore::Nightly(args) => suites::nightly(&root, &args),
+        Chore::Fuzz(args) => fuzz::run(&root, &args),
+        Chore::Cover => cover::run(&root),
         Chore::Ci(args) => ci::run(&root, &args),
     });
     match done {

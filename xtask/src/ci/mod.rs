@@ -4,18 +4,20 @@
 //! test ran, fails the whole. The last line is always `total: N passed, M failed`.
 
 mod counts;
+mod figures;
 mod prepare;
+mod rig;
 mod step;
 
-use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use counts::Counts;
-use step::{Outcome, Step, Tests};
+pub use figures::Figures;
+pub use step::{Outcome, Step, Tests};
 
-use crate::lint;
+use crate::{fuzz, lint, suites};
 
 /// What `cargo xtask ci` takes.
 #[derive(clap::Args)]
@@ -23,12 +25,15 @@ pub struct Args {
     /// Leave out the runs in the lab host
     #[arg(long)]
     no_lab: bool,
+    /// Write the figures of the suites into docs/src/testing.md
+    #[arg(long)]
+    write_report: bool,
 }
 
 /// The architecture whose product code is checked beside the machine's own.
 const OTHER_TARGET: &str = "aarch64-unknown-linux-musl";
 /// The lab hosts that the tests run in.
-const LAB_ARCHES: &[&str] = &["x86_64"];
+const LAB_ARCHES: &[&str] = &["x86_64", "aarch64"];
 
 /// Runs all steps; true when each was content.
 pub fn run(root: &Path, args: &Args) -> anyhow::Result<bool> {
@@ -39,11 +44,16 @@ pub fn run(root: &Path, args: &Args) -> anyhow::Result<bool> {
         return Ok(false);
     }
     let mut outcomes = vec![lint_step(root)];
+    let mut figures = Figures::default();
     for step in steps(args) {
         println!("\nci: {}", step.name);
-        outcomes.push(step.run(root, &mut io::stdout()));
+        outcomes.push(step.run(root, &mut figures));
     }
-    Ok(report(&outcomes, begun.elapsed()))
+    let good = report(&outcomes, begun.elapsed());
+    if args.write_report && good {
+        figures.write(root)?;
+    }
+    Ok(good)
 }
 
 /// The steps after preparation and lint.
@@ -71,7 +81,10 @@ fn steps(args: &Args) -> Vec<Step> {
             ],
         ),
     ];
+    steps.extend(suites::steps(suites::CI));
+    steps.push(fuzz::step(fuzz::CI));
     if !args.no_lab {
+        steps.extend(LAB_ARCHES.iter().flat_map(|arch| rig::steps(arch)));
         steps.extend(
             LAB_ARCHES
                 .iter()
@@ -93,7 +106,7 @@ fn lint_step(root: &Path) -> Outcome {
 }
 
 /// Prints the closing table; true when no step had a problem.
-fn report(outcomes: &[Outcome], time: Duration) -> bool {
+pub fn report(outcomes: &[Outcome], time: Duration) -> bool {
     println!();
     let mut total = Counts::default();
     for outcome in outcomes {

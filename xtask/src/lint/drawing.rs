@@ -22,6 +22,8 @@ const DRAWING: &[(&str, &[&str])] = &[
     ("mixvm", LIBRARIES),
     ("lab", LIBRARIES),
     ("fuzz", LIBRARIES),
+    ("rig", &["base", "data_model", "iommu_domain", "vfio"]),
+    ("suites", LIBRARIES),
     ("xtask", &[]),
 ];
 
@@ -76,7 +78,8 @@ fn check_package(tree: &Tree, package: &Package, ours: &[&str]) -> Vec<Violation
 fn manifest(package: &Package) -> String {
     let folder = match package.name.as_str() {
         "mixvm" => String::new(),
-        name @ ("lab" | "xtask" | "fuzz") => format!("{name}/"),
+        "suites" => "tests/".into(),
+        name @ ("lab" | "rig" | "xtask" | "fuzz") => format!("{name}/"),
         name => format!("crates/{name}/"),
     };
     format!("{folder}Cargo.toml")

@@ -44,6 +44,7 @@ const LAWS: &[Law] = &[
     Law { name: "tests", check: test_place::check },
     Law { name: "module-docs", check: module_docs::check },
     Law { name: "pages", check: pages::check },
+    Law { name: "rows", check: spec_rows::check },
 ];
 
 /// Goes on past the first crate with a problem, so that one run shows them all.
@@ -60,9 +61,12 @@ pub fn run(root: &Path, args: &Args) -> anyhow::Result<bool> {
     Ok(clean)
 }
 
-/// Prints the conformance rows that no test names; true when there is none.
-pub fn rows(root: &Path) -> anyhow::Result<bool> {
+/// Prints the conformance rows that no test names; true when there is none. With `write`, names the tests in the page.
+pub fn rows(root: &Path, write: bool) -> anyhow::Result<bool> {
     let tree = Tree::load(root)?;
+    if write {
+        spec_rows::write(root, &tree)?;
+    }
     let missing = spec_rows::check(&tree);
     missing.iter().for_each(|violation| println!("{violation}"));
     println!("rows: {} in all, {} without a test", spec_rows::rows(&tree).len(), missing.len());

@@ -54,7 +54,8 @@ impl Source {
         let mut parts = self.path.split('/');
         match parts.next() {
             Some("crates") => parts.next().unwrap_or_default(),
-            Some(part @ ("lab" | "xtask" | "fuzz")) => part,
+            Some("tests") => "suites",
+            Some(part @ ("lab" | "rig" | "xtask" | "fuzz")) => part,
             _ => "mixvm",
         }
     }

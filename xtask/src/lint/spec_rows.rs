@@ -1,7 +1,10 @@
 //! Each row of the conformance page has a test that carries its number: in its name, or as the name of a case or the message of an
 //! assertion (a string that begins with it).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::Context;
 
 use super::source::Source;
 use super::tree::Tree;
@@ -12,7 +15,7 @@ const PAGE: &str = "docs/src/conformance.md";
 
 /// Reports the rows that no test names.
 pub fn check(tree: &Tree) -> Vec<Violation> {
-    let named: BTreeSet<String> = tree.sources.iter().flat_map(named_rows).collect();
+    let named: BTreeSet<String> = tree.sources.iter().filter(of_device).flat_map(named_rows).collect();
     let missing = rows(tree).into_iter().filter(|(_, row)| !named.contains(row));
     missing
         .map(|(line, row)| Violation {
@@ -25,12 +28,67 @@ pub fn check(tree: &Tree) -> Vec<Violation> {
         .collect()
 }
 
+/// Other crates may number other things.
+fn of_device(source: &&Source) -> bool {
+    matches!(source.crate_name(), "devices" | "virtio_iommu_spec")
+}
+
 /// The rows of the page and their lines.
 pub fn rows(tree: &Tree) -> Vec<(usize, String)> {
     let text = tree.texts.get(PAGE).map(String::as_str).unwrap_or_default();
     let first_cell = |line: &str| Some(line.strip_prefix("| ")?.split(' ').next()?.to_string());
     let lines = text.lines().enumerate().filter_map(|(at, line)| Some((at + 1, first_cell(line)?)));
     lines.filter(|(_, cell)| is_row(cell)).collect()
+}
+
+/// The last column of each row: the tests that name it, written by `cargo xtask rows --write`.
+const COLUMN: &str = "shown by";
+
+/// Writes into the page which tests show each row.
+pub fn write(root: &Path, tree: &Tree) -> anyhow::Result<()> {
+    let path = root.join(PAGE);
+    let old = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let new = with_tests(&old, &test_names(tree));
+    if new != old {
+        std::fs::write(&path, new).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The page with the last column of each table that has one filled in.
+fn with_tests(page: &str, tests: &BTreeMap<String, Vec<String>>) -> String {
+    let mut filled = String::new();
+    let mut in_table = false;
+    for line in page.lines() {
+        in_table = line.starts_with('|') && (in_table || line.trim_end().ends_with(&format!("| {COLUMN} |")));
+        let row = line.strip_prefix("| ").and_then(|rest| rest.split(' ').next()).filter(|cell| is_row(cell));
+        match (in_table, row, line.trim_end().trim_end_matches('|').rsplit_once('|')) {
+            (true, Some(row), Some((before, _))) => {
+                let names = tests.get(row).map(|names| names.join(", ")).unwrap_or_default();
+                filled += &format!("{before}| {names} |");
+            }
+            _ => filled += line,
+        }
+        filled.push('\n');
+    }
+    filled
+}
+
+/// For each row the functions whose names begin with it.
+fn test_names(tree: &Tree) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for source in tree.sources.iter().filter(of_device) {
+        for pair in
+            source.tokens.windows(2).filter(|pair| pair[0].text == "fn" && source.is_test(pair[1].line))
+        {
+            let row = pair[1].text.split('_').next().unwrap_or_default().to_uppercase();
+            if is_row(&row) {
+                let file = source.path.rsplit('/').next().unwrap_or_default();
+                found.entry(row).or_default().push(format!("`{}` ({file})", pair[1].text));
+            }
+        }
+    }
+    found
 }
 
 /// A capital letter and a number.

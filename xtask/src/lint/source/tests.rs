@@ -33,7 +33,7 @@ fn a_path_tells_the_crate_and_whether_the_whole_file_is_a_test() {
         ("crates/base/tests/all.rs", "base", true),
         ("crates/base/src/testing.rs", "base", false),
         ("src/main.rs", "mixvm", false),
-        ("tests/boot.rs", "mixvm", true),
+        ("tests/boot.rs", "suites", true),
         ("lab/src/main.rs", "lab", false),
         ("xtask/src/main.rs", "xtask", false),
         ("fuzz/src/decode.rs", "fuzz", true),

@@ -19,7 +19,7 @@ fn rows_are_the_first_cells_with_a_letter_and_a_number() {
 
 #[test]
 fn a_test_names_its_rows_by_whole_words() {
-    let tests = "src/a/tests.rs";
+    let tests = "crates/devices/src/a/tests.rs";
     assert_eq!(missing(tests, ""), [5, 6, 7]);
     assert_eq!(missing(tests, "#[test]\nfn a10_x() {}\n"), [5, 7]);
     assert_eq!(
@@ -28,5 +28,5 @@ fn a_test_names_its_rows_by_whole_words() {
     );
     assert_eq!(missing(tests, "fn f() { let u2 = \"a1\"; } // a10 \"A10\"\n"), [5, 6, 7]);
     assert_eq!(missing(tests, "const CASES: &[&str] = &[\"A1\", \"A10: more\", \"no U2\"];\n"), [7]);
-    assert_eq!(missing("src/a.rs", "fn a1_x() {}\n"), [5, 6, 7], "product code shows nothing");
+    assert_eq!(missing("crates/devices/src/a.rs", "fn a1_x() {}\n"), [5, 6, 7], "product code shows nothing");
 }

@@ -1,0 +1,71 @@
+//! `suites NAME [--size N] [--seed N] [--threads N]`: runs one suite in the size asked for.
+#![allow(clippy::print_stdout, reason = "the figures are its output")]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use suites::{Failure, chains, faults, growth, model};
+
+#[derive(Parser)]
+#[command(name = "suites", about = "Suites that run for longer than a unit test")]
+struct Cli {
+    #[command(subcommand)]
+    suite: Suite,
+}
+
+#[derive(Subcommand)]
+enum Suite {
+    /// Random requests against a naive model
+    Model {
+        /// Requests
+        #[arg(long, default_value_t = 1_000_000)]
+        size: u64,
+        /// First seed; each trace of 2,000 requests has its own
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Threads
+        #[arg(long, default_value_t = 2)]
+        threads: usize,
+    },
+    /// Every host call of the map path, made to fail
+    Faults,
+    /// Malformed chains through the queue
+    Chains {
+        /// Cases
+        #[arg(long, default_value_t = 2_000)]
+        size: u64,
+        /// First seed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Requests that try to make the device grow
+    Growth {
+        /// Rounds of 1,334,000 requests
+        #[arg(long, default_value_t = 1)]
+        rounds: usize,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse().suite) {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            println!("FAILED: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(suite: &Suite) -> Result<String, Failure> {
+    match *suite {
+        Suite::Model { size, seed, threads } => {
+            model::run(seed, size, threads).map(|report| report.to_string())
+        }
+        Suite::Faults => faults::run().map(|report| report.to_string()),
+        Suite::Chains { size, seed } => chains::run(seed, size).map(|report| report.to_string()),
+        Suite::Growth { rounds } => growth::run(rounds).map(|report| report.to_string()),
+    }
+}

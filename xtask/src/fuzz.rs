@@ -1,0 +1,123 @@
+//! `cargo xtask fuzz`: the fuzz targets, each from its kept corpus on.
+//!
+//! Two ways: libFuzzer with coverage feedback and AddressSanitizer, where a C++ compiler is at hand; or the random driver
+//! of the package, which any toolchain builds and which has no feedback. The output says which one ran.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+
+use crate::ci::{Step, Tests};
+
+/// What `cargo xtask fuzz` takes.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Multiplies the number of executions: 1 makes ten million in all
+    #[arg(long, default_value_t = 1)]
+    scale: u64,
+    /// Use the random driver also where libFuzzer could be built
+    #[arg(long)]
+    random: bool,
+    /// Only this target
+    #[arg(long)]
+    target: Option<String>,
+}
+
+/// Targets, and their executions at scale 1 under libFuzzer and at random, by how fast they are.
+const TARGETS: &[(&str, u64, u64)] = &[
+    ("decode", 9_500_000, 8_000_000),
+    ("sequence", 100_000, 800_000),
+    ("chain", 150_000, 800_000),
+    ("control", 200_000, 500_000),
+    ("registers", 80_000, 300_000),
+    ("vfio_config", 80_000, 200_000),
+];
+
+/// Scale of a check.
+pub const CI: u64 = 1;
+/// Scale of a night.
+pub const NIGHT: u64 = 50;
+
+const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+/// What cargo-fuzz passes: edge coverage by counters, and the sanitizer.
+const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-simplifycfg-branch-fold-threshold=0 -Zsanitizer=address --cfg fuzzing";
+
+/// The step that runs all targets.
+pub fn step(scale: u64) -> Step {
+    let mut command = Command::new("cargo");
+    command.args(["xtask", "fuzz", "--scale", &scale.to_string()]);
+    Step { name: "fuzz".into(), command, tests: Tests::None }
+}
+
+/// Builds the targets and runs them one after the other; true when none failed.
+pub fn run(root: &Path, args: &Args) -> anyhow::Result<bool> {
+    let feedback = !args.random && can_build_libfuzzer() && build_libfuzzer(root)?;
+    if !feedback {
+        println!("fuzz: without feedback: no C++ compiler for libFuzzer, or not asked for");
+    }
+    let mut good = true;
+    let mut total = 0;
+    let chosen = |name: &str| args.target.as_deref().is_none_or(|only| only == name);
+    for (target, guided, random) in TARGETS.iter().filter(|(name, ..)| chosen(name)) {
+        let execs = if feedback { guided } else { random }.saturating_mul(args.scale);
+        let succeeded = if feedback { libfuzzer(root, target, execs)? } else { drive(root, target, execs)? };
+        println!("fuzz: {target}: {}", if succeeded { "no failure" } else { "FAILED" });
+        total += execs;
+        good &= succeeded;
+    }
+    let how = if feedback { "libFuzzer, AddressSanitizer" } else { "at random, no feedback" };
+    println!("fuzz: {total} executions ({how}), {}", if good { "0 crashes" } else { "CRASHES, see above" });
+    Ok(good)
+}
+
+/// The sanitizer's flags need the host's own architecture here; other hosts take the random driver.
+fn can_build_libfuzzer() -> bool {
+    let compiler = Command::new("c++").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    cfg!(target_arch = "x86_64") && compiler.is_ok_and(|status| status.success())
+}
+
+/// `RUSTC_BOOTSTRAP` lets the stable compiler take `-Zsanitizer`; the runtime comes with its standard library.
+fn build_libfuzzer(root: &Path) -> anyhow::Result<bool> {
+    let status = cargo(root).args(["build", "--release", "--bins", "--target", TRIPLE]).status();
+    Ok(status.context("cannot start cargo")?.success())
+}
+
+fn cargo(root: &Path) -> Command {
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(root.join("fuzz"))
+        .stdin(Stdio::null())
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTFLAGS", FLAGS);
+    command
+}
+
+/// New inputs go to a scratch folder, never into the tree; a crashing one is named there.
+fn libfuzzer(root: &Path, target: &str, execs: u64) -> anyhow::Result<bool> {
+    let scratch = std::env::temp_dir().join(format!("mixvm-fuzz-{target}"));
+    std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
+    let mut command = cargo(root);
+    command.args(["run", "--release", "--quiet", "--target", TRIPLE, "--bin", target, "--"]);
+    command.arg(&scratch).arg(root.join("fuzz/corpus").join(target));
+    command.args([format!("-runs={execs}"), format!("-artifact_prefix={}/crash-", scratch.display())]);
+    command.args([
+        "-max_len=1024",
+        "-timeout=10",
+        "-rss_limit_mb=2048",
+        "-print_final_stats=1",
+        "-verbosity=0",
+        "-print_funcs=0",
+    ]);
+    Ok(command.status().context("cannot start the target")?.success())
+}
+
+fn drive(root: &Path, target: &str, execs: u64) -> anyhow::Result<bool> {
+    let mut command = Command::new("cargo");
+    command.current_dir(root.join("fuzz")).stdin(Stdio::null());
+    command.args(["run", "--release", "--quiet", "--no-default-features", "--bin", "drive", "--", target]);
+    command.arg("--execs").arg(execs.to_string()).arg("--corpus").arg(root.join("fuzz/corpus").join(target));
+    Ok(command.status().context("cannot start the driver")?.success())
+}
