@@ -59,7 +59,7 @@ impl Input {
         if *serial != Serial::Stdout {
             return Ok(None);
         }
-        let stop = EventFd::new(libc_flags()).context("make an event")?;
+        let stop = base::new_event().context("make an event")?;
         let mut poller = Poller::new()?;
         poller.add(&stop, STOP)?;
         if poller.add(&io::stdin(), INPUT).is_err() {
@@ -74,10 +74,6 @@ impl Input {
             .spawn(move || carry(&mut poller, &port, watch.then_some(&*control)))?;
         Ok(Some(Input { stop, thread: Some(thread), terminal }))
     }
-}
-
-fn libc_flags() -> i32 {
-    rustix::event::EventfdFlags::CLOEXEC.union(rustix::event::EventfdFlags::NONBLOCK).bits() as i32
 }
 
 /// Switches a terminal to raw mode; what it was before.

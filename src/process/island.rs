@@ -6,14 +6,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use anyhow::Result;
-use base::{GuestRam, HostMemory, HostSlice, MappedRegion, event_fd};
+use base::{GuestRam, HostMemory, MappedRegion, event_fd};
 use data_model::{Bdf, HostBdf, Span};
 use devices::irq::{MsiController, MsiMessage, MsiVector};
 use devices::remote::{Answering, Services};
 use devices::virtio::iommu::{Viommu, ViommuConfig, ViommuEndpoint, ViommuHandle};
-use iommu_domain::{
-    Backing, DmaHost, EndpointSpec, Iommu, IommuConfig, Leg, Perm, PhysMap, Type1Leg, VfioHost,
-};
+use iommu_domain::{Backing, EndpointSpec, Iommu, IommuConfig, Leg, PhysMap, Type1Leg, VfioHost};
 use serde::{Deserialize, Serialize};
 use virtio_iommu_spec::{ResvKind, ResvMem};
 use vm_control::ViommuReport;
@@ -65,35 +63,6 @@ pub(super) struct Island {
     next: u32,
 }
 
-/// A container here, its devices in other processes.
-struct IslandHost {
-    calls: VfioHost,
-    services: Services,
-    group: u32,
-}
-
-impl DmaHost for IslandHost {
-    fn map(&self, iova: Span, memory: HostSlice<'_>, perm: Perm) -> io::Result<()> {
-        self.calls.map(iova, memory, perm)
-    }
-
-    fn unmap(&self, iova: Span) -> io::Result<u64> {
-        self.calls.unmap(iova)
-    }
-
-    fn unmap_all(&self) -> io::Result<u64> {
-        self.calls.unmap_all()
-    }
-
-    fn available(&self) -> Option<u32> {
-        self.calls.available()
-    }
-
-    fn reset_devices(&self) -> io::Result<()> {
-        self.services.block(self.group)
-    }
-}
-
 impl Island {
     /// The device over the containers, and its other side.
     pub(super) fn build(
@@ -138,8 +107,9 @@ impl Island {
     fn leg(leg: &LegSetup, container: OwnedFd, services: &Services) -> io::Result<Box<dyn Leg>> {
         let container = vfio::Container::from_fd(container);
         container.prepare()?;
-        let calls = VfioHost::new(Arc::new(container), Vec::new());
-        let host = IslandHost { calls, services: services.clone(), group: leg.group };
+        // The devices are in other processes: main resets them.
+        let (services, group) = (services.clone(), leg.group);
+        let host = VfioHost::new(Arc::new(container), Box::new(move || services.block(group)));
         Ok(Box::new(Type1Leg::new(leg.name.clone(), host)))
     }
 

@@ -157,7 +157,7 @@ impl IrqRoutes {
     /// A new message interrupt for the device `devid` (its requester id). Unrouted: events are lost.
     pub fn alloc_msi(self: &Arc<Self>, devid: u32) -> Result<MsiGsi, IrqError> {
         let gsi = self.state.lock().gsis.take().ok_or(IrqError::NoGsi { limit: self.msis })?;
-        match EventFd::new(libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) {
+        match base::new_event() {
             Ok(event) => Ok(MsiGsi::new(self.clone(), gsi, devid, event)),
             Err(source) => {
                 self.state.lock().gsis.give(gsi);

@@ -12,7 +12,7 @@ use base::{CallId, HostSlice};
 use data_model::Span;
 
 pub use type1::Type1Leg;
-pub use vfio::VfioHost;
+pub use vfio::{ResetDevices, VfioHost};
 
 use crate::{Backing, Perm};
 

@@ -22,7 +22,7 @@ pub(super) struct Intx {
 
 impl Intx {
     pub fn new(line: Arc<dyn IrqLine>) -> io::Result<Intx> {
-        let event = || EventFd::new(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC);
+        let event = base::new_event;
         Ok(Intx { line, trigger: event()?, resample: event()?, on: false })
     }
 

@@ -36,7 +36,7 @@ struct Queue {
 impl Worker {
     /// Starts the thread `name` on all queues of `activation`.
     pub fn start(name: &str, activation: Activation, handler: impl WorkerHandler) -> io::Result<Worker> {
-        let stop = EventFd::new(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)?;
+        let stop = base::new_event()?;
         let poller = Poller::new()?;
         poller.add(&stop, STOP)?;
         let mut queues = Vec::new();

@@ -1,25 +1,28 @@
-//! The kernel behind a [`Type1Leg`](super::Type1Leg): a VFIO container and the devices of its group.
+//! The kernel behind a [`Type1Leg`](super::Type1Leg): a VFIO container, and the way to reset the devices of its group.
 
 use std::io;
 use std::sync::Arc;
 
 use base::HostSlice;
 use data_model::Span;
-use vfio::{AssignedDevice, Container, DmaPerm};
+use vfio::{Container, DmaPerm};
 
 use super::DmaHost;
 use crate::Perm;
 
-/// A container of its own for one host group, with the group's assigned devices.
+/// Resets every assigned device of a group; whoever holds their descriptors carries it out.
+pub type ResetDevices = Box<dyn Fn() -> io::Result<()> + Send>;
+
+/// A container of its own for one host group.
 pub struct VfioHost {
     container: Arc<Container>,
-    devices: Vec<Arc<dyn AssignedDevice>>,
+    reset: ResetDevices,
 }
 
 impl VfioHost {
-    /// The calls of `container`; `devices` are those that it serves.
-    pub fn new(container: Arc<Container>, devices: Vec<Arc<dyn AssignedDevice>>) -> VfioHost {
-        VfioHost { container, devices }
+    /// The calls of `container`; `reset` resets the devices that it serves.
+    pub fn new(container: Arc<Container>, reset: ResetDevices) -> VfioHost {
+        VfioHost { container, reset }
     }
 }
 
@@ -41,8 +44,6 @@ impl DmaHost for VfioHost {
     }
 
     fn reset_devices(&self) -> io::Result<()> {
-        // Every device gets its reset, also when an earlier one fails.
-        let outcomes: Vec<_> = self.devices.iter().map(|device| device.reset()).collect();
-        outcomes.into_iter().collect()
+        (self.reset)()
     }
 }

@@ -28,7 +28,7 @@ struct Waiting {
 impl FaultSink {
     /// An empty sink.
     pub fn new() -> io::Result<FaultSink> {
-        let event = EventFd::new(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)?;
+        let event = base::new_event()?;
         Ok(FaultSink { waiting: Mutex::default(), event })
     }
 

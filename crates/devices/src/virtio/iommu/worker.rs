@@ -86,7 +86,7 @@ impl Worker {
         let mut take = |index: usize| queues.get_mut(index).and_then(Option::take);
         let (requests, events) = (take(REQUEST_QUEUE), take(EVENT_QUEUE));
         let requests = requests.ok_or_else(|| io::Error::other("the driver enabled no request queue"))?;
-        let event = EventFd::new(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)?;
+        let event = base::new_event()?;
         let stop = Arc::new(Stop { asked: AtomicBool::new(false), event });
         let poller = Poller::new()?;
         poller.add(&stop.event, STOP)?;

@@ -22,7 +22,7 @@ pub struct Kicks {
 impl Kicks {
     /// Events for `count` queues, not bound.
     pub fn new(doorbells: Arc<dyn Doorbells>, count: usize) -> io::Result<Kicks> {
-        let event = |_| EventFd::new(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC);
+        let event = |_| base::new_event();
         let events = (0..count).map(event).collect::<io::Result<_>>()?;
         Ok(Kicks { doorbells, events, bound_in: None, bound: Vec::new(), complained: false })
     }

@@ -68,7 +68,7 @@ impl DriverQueue {
             mem,
             layout,
             size,
-            kick: EventFd::new(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC).expect("an event"),
+            kick: base::new_event().expect("an event"),
             event_idx,
             avail: 0,
             kicked: 0,

@@ -15,10 +15,6 @@ use crate::irq::{IrqLine, MsiController, MsiMessage, MsiVector};
 use crate::slots::{DirectMapping, Doorbells, MemoryMapper, SlotId};
 use crate::virtio::VirtioInterrupt;
 
-fn event() -> io::Result<EventFd> {
-    EventFd::new(libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)
-}
-
 /// A vector with an event of its own, and the message it is routed to.
 pub struct FakeVector {
     /// Who asked for it.
@@ -90,7 +86,7 @@ impl MsiController for FakeMsiController {
         }
         let vector = Arc::new(FakeVector {
             requester,
-            event: event()?,
+            event: base::new_event()?,
             message: Mutex::new(None),
             routed: AtomicU32::new(0),
         });
