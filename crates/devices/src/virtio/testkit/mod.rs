@@ -1,6 +1,6 @@
 //! The driver's side of virtio, and fakes of the machine, for tests and fuzzers. Never part of a product build.
 //!
-//! ```ignore
+//! ```text
 //! let ram = testkit::ram(1 << 20);
 //! let mut bench = Bench::new(ram, &device, VIRTIO_F_EVENT_IDX);      // a ring for each of the device's queues
 //! device.activate(bench.activation())?;
