@@ -10,6 +10,7 @@ mod mapped;
 mod memlock;
 mod poller;
 mod pretty;
+mod registers;
 mod tube;
 
 pub use event::{event_fd, event_from, new_event};
@@ -20,5 +21,6 @@ pub use mapped::MappedRegion;
 pub use memlock::{Memlock, MemlockError, memlock_limit, raise_memlock};
 pub use poller::{Poller, Ready};
 pub use pretty::bytes;
+pub use registers::Word;
 pub use tube::{MAX_FDS, MAX_MESSAGE, Received, Tube};
 pub use vmm_sys_util::eventfd::EventFd;

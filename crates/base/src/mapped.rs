@@ -15,6 +15,7 @@ pub struct MappedRegion {
     len: usize,
     file: OwnedFd,
     offset: u64,
+    writable: bool,
 }
 
 // SAFETY: the value is the address of a mapping that any thread may use or drop; it gives out no reference.
@@ -33,12 +34,22 @@ impl MappedRegion {
         // SAFETY: a fresh mapping at an address of the kernel's choice touches no memory of this process.
         let address = unsafe { mmap(std::ptr::null_mut(), len, prot, MapFlags::SHARED, &file, offset)? };
         let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(MappedRegion { address, len, file, offset })
+        Ok(MappedRegion { address, len, file, offset, writable })
     }
 
     /// Where the mapping lies in this process (HVA).
     pub fn address(&self) -> u64 {
         self.address.as_ptr() as u64
+    }
+
+    /// The same, to be read and written by whole words.
+    pub(crate) fn pointer(&self) -> *mut u8 {
+        self.address.as_ptr()
+    }
+
+    /// Whether it may be written.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.writable
     }
 
     /// The file that is mapped and where in it the mapping starts, so that another process can map the same.
