@@ -16,6 +16,9 @@ use anyhow::{Context, Result, bail};
 use crate::console::{Mark, mark};
 use crate::exec;
 
+/// Lines of a dead host's console that are told.
+const CONSOLE_LINES: usize = 20;
+
 /// How a run that was not cut short ended.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -50,7 +53,11 @@ pub fn run(
                 outcome.failures = failures;
                 return Ok(outcome);
             }
-            Try::Died(last) => bail!("the lab host ended before its job did; last mark: {last}"),
+            Try::Died(last) => bail!(
+                "the lab host ended before its job did; last mark: {last}; the end of {}:\n{}",
+                log.display(),
+                exec::tail(log, CONSOLE_LINES)
+            ),
             Try::Stalled(last) if outcome.retries == 0 => {
                 outcome.retries = 1;
                 let text =

@@ -102,7 +102,8 @@ fn lint_step(root: &Path) -> Outcome {
         Ok(false) => Some("see above".into()),
         Err(error) => Some(format!("{error:#}")),
     };
-    Outcome { name: "lint".into(), time: begun.elapsed(), counts: Counts::default(), problem }
+    let (time, counts) = (begun.elapsed(), Counts::default());
+    Outcome { name: "lint".into(), time, counts, problem, last_lines: Vec::new() }
 }
 
 /// Prints the closing table; true when no step had a problem.
@@ -113,7 +114,13 @@ pub fn report(outcomes: &[Outcome], time: Duration) -> bool {
         println!("ci: {outcome}");
         total += outcome.counts;
     }
-    let good = outcomes.iter().all(|outcome| outcome.problem.is_none());
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.problem.is_some()).collect();
+    for outcome in failed.iter().filter(|outcome| !outcome.last_lines.is_empty()) {
+        println!("\nci: the last lines of {}:", outcome.name);
+        // Indented, so that closing lines among them are not counted once more.
+        outcome.last_lines.iter().for_each(|line| println!("ci: | {line}"));
+    }
+    let good = failed.is_empty();
     println!("ci: {} in {:.0} s", if good { "all steps passed" } else { "FAILED" }, time.as_secs_f64());
     println!("{total}");
     good

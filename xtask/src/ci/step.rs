@@ -1,5 +1,9 @@
 //! One step of the checks: a child process whose output is shown as it comes and counted on its way.
+//!
+//! Both of the child's outputs go through one pipe, so that the last lines of a step that failed can be told again at the end,
+//! where a log that was cut still has them.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -38,40 +42,80 @@ pub struct Outcome {
     pub counts: Counts,
     /// Why it failed, if it did.
     pub problem: Option<String>,
+    /// Its last lines of output.
+    pub last_lines: Vec<String>,
+}
+
+/// Lines of a failed step that are told again.
+const LAST_LINES: usize = 30;
+
+/// What came out of a child.
+#[derive(Default)]
+struct Heard {
+    counter: Counter,
+    tail: Tail,
 }
 
 impl Step {
     /// Runs the child at `root`, without input, and copies to `shown` what it prints.
     pub fn run(mut self, root: &Path, shown: &mut impl Write) -> Outcome {
         let begun = Instant::now();
-        self.command.current_dir(root).stdin(Stdio::null()).stdout(Stdio::piped());
-        let (counts, problem) = match stream(&mut self.command, shown) {
-            Ok((counts, status)) => (counts, judge(counts, status, self.tests)),
-            Err(error) => {
-                (Counts::default(), Some(format!("cannot run {:?}: {error}", self.command.get_program())))
-            }
+        self.command.current_dir(root).stdin(Stdio::null());
+        let program = self.command.get_program().to_owned();
+        let mut heard = Heard::default();
+        let problem = match stream(self.command, shown, &mut heard) {
+            Ok(status) => judge(heard.counter.counts, status, self.tests),
+            Err(error) => Some(format!("cannot run {program:?}: {error}")),
         };
-        Outcome { name: self.name, time: begun.elapsed(), counts, problem }
+        Outcome {
+            name: self.name,
+            time: begun.elapsed(),
+            counts: heard.counter.counts,
+            problem,
+            last_lines: heard.tail.lines.into(),
+        }
     }
 }
 
-/// Copies the child's output, piece by piece, and counts tests in it.
-fn stream(command: &mut Command, to: &mut impl Write) -> io::Result<(Counts, ExitStatus)> {
-    let mut child = command.spawn()?;
-    let mut counter = Counter::default();
-    if let Some(mut output) = child.stdout.take() {
-        let mut piece = [0; 8192];
-        loop {
-            let len = output.read(&mut piece)?;
-            if len == 0 {
-                break;
+/// Copies the child's output, piece by piece, and counts tests in it. The command is dropped once it runs: with it go our
+/// copies of the pipe's end, so that the output ends when the child does.
+fn stream(mut command: Command, to: &mut impl Write, heard: &mut Heard) -> io::Result<ExitStatus> {
+    let (mut output, end) = io::pipe()?;
+    let mut child = command.stdout(end.try_clone()?).stderr(end).spawn()?;
+    drop(command);
+    let mut piece = [0; 8192];
+    loop {
+        let len = output.read(&mut piece)?;
+        if len == 0 {
+            return child.wait();
+        }
+        to.write_all(&piece[..len])?;
+        to.flush()?;
+        heard.counter.feed(&piece[..len]);
+        heard.tail.feed(&piece[..len]);
+    }
+}
+
+/// The last lines of a stream.
+#[derive(Default)]
+struct Tail {
+    lines: VecDeque<String>,
+    line: Vec<u8>,
+}
+
+impl Tail {
+    fn feed(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if *byte != b'\n' {
+                self.line.push(*byte);
+                continue;
             }
-            to.write_all(&piece[..len])?;
-            to.flush()?;
-            counter.feed(&piece[..len]);
+            if self.lines.len() == LAST_LINES {
+                self.lines.pop_front();
+            }
+            self.lines.push_back(String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned());
         }
     }
-    Ok((counter.counts, child.wait()?))
 }
 
 /// Why the step failed, if it did.

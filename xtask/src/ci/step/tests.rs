@@ -51,3 +51,12 @@ fn a_program_that_is_not_there_is_a_problem_that_names_it() {
     let problem = step.run(Path::new("/"), &mut io::sink()).problem.unwrap();
     assert!(problem.contains("no-such-program"), "{problem}");
 }
+
+#[test]
+fn the_last_lines_of_both_outputs_are_kept() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "seq 100; echo why >&2"]);
+    let step = Step { name: "sample".into(), command, tests: Tests::None };
+    let lines = step.run(Path::new("/"), &mut io::sink()).last_lines;
+    assert_eq!((lines.len(), lines[0].as_str(), lines[29].as_str()), (30, "72", "why"));
+}
