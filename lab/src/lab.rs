@@ -67,6 +67,8 @@ impl Lab {
         ui.phase("kernels");
         let packages = apt::packages(arch, choices.refresh, &paths, ui)?;
         ui.step(&format!("Linux {}", packages.release));
+        // The build touches no cache: other runs need not wait for it.
+        drop(cache_lock);
         ui.phase("build");
         let vmm = match &choices.vmm {
             Some(given) => Some(given.clone()),
@@ -74,6 +76,7 @@ impl Lab {
             None => None,
         };
         ui.phase("images");
+        let cache_lock = paths.hold_cache()?;
         let host_initrd = initramfs::host(arch, &packages, choices.host_kernel.is_none(), &paths.images)?;
         let guest_initrd = initramfs::guest(&packages, choices.guest_kernel.is_none(), &paths.images)?;
         let disk = disk::disk(&paths.cache)?;

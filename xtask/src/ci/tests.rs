@@ -7,7 +7,13 @@ use super::{Args, Counts, report, steps};
 
 fn outcome(problem: Option<&str>) -> Outcome {
     let counts = Counts { passed: 1, failed: 0, ignored: 0 };
-    Outcome { name: "sample".into(), time: Duration::ZERO, counts, problem: problem.map(String::from), last_lines: Vec::new() }
+    Outcome {
+        name: "sample".into(),
+        time: Duration::ZERO,
+        counts,
+        problem: problem.map(String::from),
+        last_lines: Vec::new(),
+    }
 }
 
 #[test]
