@@ -5,12 +5,12 @@ use std::path::Path;
 
 use vm_control::{Client, Reply, Request};
 
-/// Stops the machine at `socket`.
+/// Asks the machine at `socket` for something that has no answer but "done".
 ///
 /// # Errors
 /// No machine answers, or it refuses.
-pub fn stop(socket: &Path) -> anyhow::Result<u8> {
-    match Client::connect(socket)?.ask(&Request::Stop)? {
+pub fn tell(socket: &Path, request: Request) -> anyhow::Result<u8> {
+    match Client::connect(socket)?.ask(&request)? {
         Reply::Done => Ok(0),
         reply => Err(unexpected(reply)),
     }

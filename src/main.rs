@@ -19,6 +19,7 @@ use cmdline::{Cli, Command, ViommuCommand};
 use config::Arch;
 use errors::FAILED;
 use host::SysfsHost;
+use vm_control::Request;
 
 fn main() -> ExitCode {
     match jail::worker_start() {
@@ -55,7 +56,9 @@ fn execute(command: &Command) -> anyhow::Result<u8> {
     match command {
         Command::Run(args) => run::run(args, &SysfsHost::default()),
         Command::Check(args) => check::run(args, &SysfsHost::default(), Arch::host(), out),
-        Command::Stop(args) => control::stop(&args.socket),
+        Command::Stop(args) => control::tell(&args.socket, Request::Stop),
+        Command::Suspend(args) => control::tell(&args.socket, Request::Suspend),
+        Command::Resume(args) => control::tell(&args.socket, Request::Resume),
         Command::Viommu(ViommuCommand::Show(args)) => control::show(&args.socket, args.json, out),
     }
 }

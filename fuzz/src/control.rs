@@ -19,6 +19,7 @@ pub fn control(data: &[u8]) {
         let known: &[u8] = match first {
             0 => b"\"stop\"\n",
             1 => b"\"viommu-show\"\n",
+            2 => b"\"suspend\"\n",
             _ => piece,
         };
         if client.write_all(known).is_err() {

@@ -28,6 +28,11 @@ pub enum Command {
     Check(CheckArgs),
     /// Stop a running machine.
     Stop(SocketArgs),
+    /// Halt the virtual CPUs of a running machine. Its devices finish what they were asked to do, and an assigned
+    /// device's DMA goes on. Does nothing to a machine that is suspended.
+    Suspend(SocketArgs),
+    /// Let a suspended machine go on. Does nothing to a machine that runs.
+    Resume(SocketArgs),
     /// Look at the virtual IOMMU of a running machine.
     #[command(subcommand)]
     Viommu(ViommuCommand),
@@ -80,7 +85,7 @@ pub struct RunArgs {
     /// Interrupt controller of an aarch64 guest.
     #[arg(long, value_enum)]
     pub irqchip: Option<IrqchipArg>,
-    /// Control socket to make, for `mixvm stop` and `mixvm viommu show`.
+    /// Control socket to make, for `mixvm stop`, `suspend`, `resume` and `viommu`.
     #[arg(short, long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
     /// Run the devices in this process, without a sandbox.

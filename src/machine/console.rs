@@ -10,7 +10,8 @@ use base::{EventFd, Poller};
 use devices::platform::SerialInput;
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
 
-use super::outcome::{Control, Outcome};
+use super::Outcome;
+use super::life::Control;
 use crate::config::Serial;
 
 /// Ctrl-A, then x: ends the machine, as in other monitors. Ctrl-A twice sends one.

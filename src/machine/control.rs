@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result};
 use vm_control::{Listener, Reply, Request};
 
-use super::outcome::{Control, Outcome};
+use super::Outcome;
+use super::life::Control;
 use crate::process::IslandLink;
 
 /// The thread that answers; dropped, it stops and the socket is gone.
@@ -33,6 +34,8 @@ impl Server {
                 control.end(Outcome::PowerOff);
                 Reply::Done
             }
+            (Request::Suspend, _) => done(control.suspend()),
+            (Request::Resume, _) => done(control.resume()),
             (Request::ViommuShow, Some(island)) => match island.report() {
                 Ok(report) => Reply::Viommu(report),
                 Err(error) => Reply::Refused(format!("the virtual IOMMU does not answer: {error}")),
@@ -46,6 +49,10 @@ impl Server {
         })?;
         Ok(Some(Server { stop: Some(stop), thread: Some(thread) }))
     }
+}
+
+fn done(outcome: Result<(), String>) -> Reply {
+    outcome.map_or_else(Reply::Refused, |()| Reply::Done)
 }
 
 impl Drop for Server {

@@ -12,6 +12,7 @@ mod console;
 mod control;
 mod files;
 mod island;
+mod life;
 mod outcome;
 mod pci;
 mod vcpus;
@@ -34,7 +35,7 @@ pub use outcome::Outcome;
 
 use adapters::KvmDoorbells;
 use assigned::{Assigned, Blocker};
-use outcome::Control;
+use life::Control;
 
 /// The address spaces of trapped accesses.
 #[derive(Clone, Default)]
@@ -68,7 +69,7 @@ pub fn run(config: &Config, plan: &Plan, layout: &Layout, kvm: &Kvm, files: Boot
     let parts = Parts {
         doorbells: Arc::new(KvmDoorbells(vm.clone())),
         buses: Buses::default(),
-        control: Arc::new(Control::new(vcpus.iter().map(Vcpu::kicker).collect())),
+        control: Arc::new(Control::new(vcpus.len(), vcpus::kick(&vcpus))),
         vm,
         ram,
     };

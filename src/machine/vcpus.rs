@@ -3,10 +3,16 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use hypervisor::{Exit, ExitHandler, Vcpu};
+use hypervisor::{Exit, ExitHandler, Vcpu, VcpuKicker};
 
-use super::Buses;
-use super::outcome::{Control, Outcome};
+use super::life::{Control, Halting, Kick};
+use super::{Buses, Outcome};
+
+/// Brings all processors to their checkpoint.
+pub fn kick(vcpus: &[Vcpu]) -> Kick {
+    let kickers: Vec<_> = vcpus.iter().map(Vcpu::kicker).collect();
+    Box::new(move || kickers.iter().for_each(VcpuKicker::kick))
+}
 
 /// Runs all processors, each on a thread of its own, until the machine ends.
 pub fn run(vcpus: Vec<Vcpu>, control: &Arc<Control>, buses: &Buses) -> Result<Outcome> {
@@ -47,9 +53,12 @@ impl Drop for EndOnPanic<'_> {
 
 fn serve(mut vcpu: Vcpu, control: &Control, buses: &Buses) {
     let mut exits = Exits(buses);
-    while control.outcome().is_none() {
+    loop {
         let outcome = match vcpu.run(&mut exits) {
-            Ok(Exit::Continue | Exit::Interrupted) => continue,
+            Ok(Exit::Continue) => continue,
+            // Whoever wants a processor to stop kicks it; its last access is complete when this comes.
+            Ok(Exit::Interrupted) if control.checkpoint(&mut Processor(&vcpu)) => continue,
+            Ok(Exit::Interrupted) => return,
             Ok(Exit::SystemOff) => Outcome::PowerOff,
             Ok(Exit::SystemReset) => Outcome::Reset,
             Ok(Exit::Shutdown) => {
@@ -69,7 +78,31 @@ fn serve(mut vcpu: Vcpu, control: &Control, buses: &Buses) {
                 Outcome::Crash
             }
         };
-        control.end(outcome);
+        return control.end(outcome);
+    }
+}
+
+/// A processor at its checkpoint. What KVM refuses there costs the guest a warning at most, so it is only told.
+struct Processor<'a>(&'a Vcpu);
+
+impl Halting for Processor<'_> {
+    fn read_clock(&mut self) -> Option<u64> {
+        self.0.clock().unwrap_or_else(|error| {
+            log::warn!("the guest's clock goes on while the machine is halted: {error}");
+            None
+        })
+    }
+
+    fn set_clock(&mut self, clock: u64) {
+        if let Err(error) = self.0.set_clock(clock) {
+            log::warn!("the guest's clock has gone on while the machine was halted: {error}");
+        }
+    }
+
+    fn was_halted(&mut self) {
+        if let Err(error) = self.0.was_halted() {
+            log::warn!("the guest is not told that it was halted: {error}");
+        }
     }
 }
 

@@ -16,6 +16,10 @@ pub const MAX_REPLY: usize = 4 << 20;
 pub enum Request {
     /// Stop the virtual CPUs and end the process.
     Stop,
+    /// Halt the virtual CPUs; the devices go on.
+    Suspend,
+    /// Let halted virtual CPUs go on.
+    Resume,
     /// Describe the virtual IOMMU.
     ViommuShow,
 }

@@ -96,6 +96,25 @@ impl Vcpu {
         self.fd.set_fpu(&fpu).map_err(|e| self.error("KVM_SET_FPU", e.into()))
     }
 
+    /// `None`: the time stamp counter goes on with the host's.
+    pub fn clock(&self) -> Result<Option<u64>, VcpuError> {
+        Ok(None)
+    }
+
+    /// Nothing to do, see [`Vcpu::clock`].
+    pub fn set_clock(&self, _ticks: u64) -> Result<(), VcpuError> {
+        Ok(())
+    }
+
+    /// Tells a guest that uses KVM's clock that this processor stood still, so that its watchdogs do not bark.
+    pub fn was_halted(&self) -> Result<(), VcpuError> {
+        match self.fd.kvmclock_ctrl() {
+            // The guest uses another clock.
+            Err(errno) if errno.errno() == libc::EINVAL => Ok(()),
+            told => told.map_err(|e| self.error("KVM_KVMCLOCK_CTRL", e.into())),
+        }
+    }
+
     /// Guest program counter, for messages.
     pub(crate) fn pc(&self) -> Option<u64> {
         self.fd.get_regs().ok().map(|regs| regs.rip)
