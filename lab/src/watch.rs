@@ -1,7 +1,8 @@
 //! Runs the lab host under a watchdog.
 //!
 //! Invariant: a run ends. Either the host switches itself off, or it makes no progress mark for the time allowed and is
-//! killed; then there is one more try, which is counted and shown; the second stall is a failure.
+//! killed; then there is one more try, which is counted and shown; the second stall is a failure. A host that ends by itself
+//! before it is ready has run nothing of ours yet and counts as a stall; later it is a failure at once.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -15,6 +16,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::console::{Mark, mark};
 use crate::exec;
+
+/// The host's mark that its own start is over.
+const READY: &str = "host-ready";
 
 /// Lines of a dead host's console that are told.
 const CONSOLE_LINES: usize = 20;
@@ -32,6 +36,7 @@ pub struct Outcome {
 #[derive(Debug, PartialEq, Eq)]
 enum Try {
     Done(Vec<String>),
+    /// Why it made no progress.
     Stalled(String),
     Died(String),
 }
@@ -58,16 +63,13 @@ pub fn run(
                 log.display(),
                 exec::tail(log, CONSOLE_LINES)
             ),
-            Try::Stalled(last) if outcome.retries == 0 => {
+            Try::Stalled(why) if outcome.retries == 0 => {
                 outcome.retries = 1;
-                let text =
-                    format!("no progress for {} s after \"{last}\": trying once more", stall.as_secs());
+                let text = format!("{why}: trying once more");
                 writeln!(file, "# {text}")?;
                 seen(&Mark::Host { stage: "retry".into(), text });
             }
-            Try::Stalled(last) => {
-                bail!("the lab host stalled twice: no progress for {} s; last mark: {last}", stall.as_secs())
-            }
+            Try::Stalled(why) => bail!("the lab host stalled twice: {why}"),
         }
     }
 }
@@ -83,7 +85,7 @@ fn one_try(
     let lines = lines_of(&mut child)?;
     let mut last = "none".to_owned();
     let mut failures = Vec::new();
-    let mut done = false;
+    let (mut ready, mut done) = (false, false);
     let mut deadline = Instant::now() + stall;
     loop {
         match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -94,6 +96,7 @@ fn one_try(
                 match &mark {
                     Mark::Host { stage, text } => {
                         last = format!("{stage} {text}");
+                        ready |= stage == READY;
                         done |= stage == "done";
                         if stage == "fail" {
                             failures.push(text.clone());
@@ -105,11 +108,16 @@ fn one_try(
             }
             Err(RecvTimeoutError::Timeout) => {
                 end(&mut child)?;
-                return Ok(if done { Try::Done(failures) } else { Try::Stalled(last) });
+                let why = || format!("no progress for {} s after \"{last}\"", stall.as_secs());
+                return Ok(if done { Try::Done(failures) } else { Try::Stalled(why()) });
             }
             Err(RecvTimeoutError::Disconnected) => {
                 child.wait()?;
-                return Ok(if done { Try::Done(failures) } else { Try::Died(last) });
+                return Ok(match (done, ready) {
+                    (true, _) => Try::Done(failures),
+                    (false, true) => Try::Died(last),
+                    (false, false) => Try::Stalled("the lab host ended before it was ready".into()),
+                });
             }
         }
     }
