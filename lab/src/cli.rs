@@ -55,6 +55,9 @@ pub enum Command {
         /// Do not build mixvm
         #[arg(long)]
         without_vmm: bool,
+        /// Build our own program `rig` and put it in
+        #[arg(long)]
+        rig: bool,
         /// Shell text; $NVME and $E1000E are the PCI addresses of the devices
         #[arg(required = true, last = true)]
         words: Vec<String>,

@@ -13,6 +13,7 @@ use crate::report::Report;
 use crate::scenarios::{self, Scenario};
 use crate::summary::{Phase, Summary};
 use crate::ui::Ui;
+use crate::vmm::Program;
 
 const CHECK: &str = "check";
 const COMMAND: &str = "command";
@@ -33,7 +34,7 @@ pub enum Verdict {
 
 /// `cargo lab demo`.
 pub fn demo(choices: Choices, json: bool, ui: &mut Ui) -> Result<Verdict> {
-    let lab = prepare(choices, "demo", true, ui)?;
+    let lab = prepare(choices, "demo", &[Program::Mixvm], ui)?;
     let scenario = scenarios::demo();
     let devices = scenario.guest.devices.clone();
     let job = job(&lab, devices, std::slice::from_ref(&scenario));
@@ -73,7 +74,7 @@ pub fn test(choices: Choices, only: Option<&str>, cycles: u32, ui: &mut Ui) -> R
     if chosen.is_empty() {
         return Err(anyhow!("no scenario's name contains {:?}", only.unwrap_or_default()));
     }
-    let lab = prepare(choices, "test", true, ui)?;
+    let lab = prepare(choices, "test", &[Program::Mixvm, Program::Rig], ui)?;
     let job = job(&lab, BOTH.into(), &chosen);
     ui.phase("boot");
     let outcome = lab.run(&job, &lab.paths.log(RUN), ui)?;
@@ -96,7 +97,7 @@ pub fn test(choices: Choices, only: Option<&str>, cycles: u32, ui: &mut Ui) -> R
 
 /// `cargo lab shell`.
 pub fn shell(choices: Choices, ui: &mut Ui) -> Result<Verdict> {
-    let lab = prepare(choices, "shell", true, ui)?;
+    let lab = prepare(choices, "shell", &[Program::Mixvm, Program::Rig], ui)?;
     ui.phase("shell");
     ui.finish();
     lab.shell(&Job { devices: BOTH.into(), ..Job::default() })?;
@@ -109,15 +110,15 @@ pub struct Exec {
     pub files: Vec<PathBuf>,
     /// Seconds that the command may take.
     pub limit: u32,
-    /// Whether mixvm must be there.
-    pub with_vmm: bool,
+    /// Programs of ours that must be there.
+    pub programs: Vec<Program>,
     /// The command, as words of shell text.
     pub words: Vec<String>,
 }
 
 /// Runs a command in the lab host; its output is copied to ours.
 pub fn exec(choices: Choices, exec: Exec, ui: &mut Ui) -> Result<Verdict> {
-    let lab = prepare(choices, "exec", exec.with_vmm, ui)?;
+    let lab = prepare(choices, "exec", &exec.programs, ui)?;
     let mut job = Job { devices: BOTH.into(), ..Job::default() };
     for file in exec.files {
         let name = file.file_name().ok_or_else(|| anyhow!("{} names no file", file.display()))?;
@@ -136,9 +137,9 @@ pub fn exec(choices: Choices, exec: Exec, ui: &mut Ui) -> Result<Verdict> {
     code.map(Verdict::Code).ok_or_else(|| anyhow!("`{}` left no exit code", quoted(&exec.words.join(" "))))
 }
 
-fn prepare(choices: Choices, command: &str, with_vmm: bool, ui: &mut Ui) -> Result<Lab> {
+fn prepare(choices: Choices, command: &str, programs: &[Program], ui: &mut Ui) -> Result<Lab> {
     let paths = Paths::create(choices.arch, command)?;
-    Lab::prepare(choices, paths, with_vmm, ui)
+    Lab::prepare(choices, paths, programs, ui)
 }
 
 fn job(lab: &Lab, devices: Vec<Device>, scenarios: &[Scenario]) -> Job {

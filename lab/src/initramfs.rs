@@ -39,6 +39,21 @@ pub fn host(arch: Arch, packages: &Packages, with_modules: bool, folder: &Path) 
     pack(Contents { name: "host", modules, scripts }, packages, folder)
 }
 
+/// What guests of tests have beside [`guest`]: the kernel unpacks archives that follow one another. `rig` is a static
+/// program; the modules are for a VFIO user inside the guest.
+pub fn tools(packages: &Packages, with_modules: bool, rig: &Path) -> Result<Vec<u8>> {
+    let mut archive = Archive::new(Vec::new());
+    for folder in ["bin", "modules"] {
+        archive.directory(folder)?;
+    }
+    let program = fs::read(rig).with_context(|| format!("reading {}", rig.display()))?;
+    archive.file("bin/rig", &program, true)?;
+    if with_modules {
+        modules(&mut archive, packages, &["vfio_iommu_type1", "vfio-pci"])?;
+    }
+    Ok(archive.finish()?)
+}
+
 /// The guest's archive.
 pub fn guest(packages: &Packages, with_modules: bool, folder: &Path) -> Result<PathBuf> {
     let modules =
@@ -72,14 +87,20 @@ fn archive(contents: &Contents, packages: &Packages) -> Result<Vec<u8>> {
         archive.file(name, text.as_bytes(), *name == "init")?;
     }
     if !contents.modules.is_empty() {
-        let index = Modules::index(&packages.modules)?;
-        for name in &contents.modules {
-            let order: Vec<_> = index.closure(&[name])?.into_iter().map(|module| module.name).collect();
-            archive.file(&format!("modules/{name}.load"), order.join("\n").as_bytes(), false)?;
-        }
-        for module in index.closure(&contents.modules)? {
-            archive.file(&format!("modules/{}.ko", module.name), &module.bytes, false)?;
-        }
+        modules(&mut archive, packages, &contents.modules)?;
     }
     Ok(archive.finish()?)
+}
+
+/// Modules with all they need, and for each wanted one the order in which to load them.
+fn modules(archive: &mut Archive<Vec<u8>>, packages: &Packages, wanted: &[&str]) -> Result<()> {
+    let index = Modules::index(&packages.modules)?;
+    for name in wanted {
+        let order: Vec<_> = index.closure(&[name])?.into_iter().map(|module| module.name).collect();
+        archive.file(&format!("modules/{name}.load"), order.join("\n").as_bytes(), false)?;
+    }
+    for module in index.closure(wanted)? {
+        archive.file(&format!("modules/{}.ko", module.name), &module.bytes, false)?;
+    }
+    Ok(())
 }

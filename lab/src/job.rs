@@ -23,6 +23,8 @@ pub struct Guest {
     pub params: String,
     /// What the guest's init shall do: `disk`, `network`, `reboot`.
     pub actions: Vec<&'static str>,
+    /// What the action `rig` runs, one after the other: words of the program `rig`, none with a comma in it.
+    pub rig: Vec<&'static str>,
     /// Further options of `mixvm run`; `--virtio-iommu` without a value is given unless it is among them.
     pub options: Vec<String>,
 }
@@ -96,8 +98,10 @@ impl Job {
 impl Guest {
     /// The VMM's command line, as words of shell text.
     fn words(&self, index: usize, pattern_mib: usize) -> Vec<String> {
+        let rig: String =
+            self.rig.iter().map(|words| format!("lab.rig={} ", words.replace(' ', ","))).collect();
         let params = format!(
-            "console=ttyS0 panic=-1 lab.do={} lab.mib={pattern_mib} lab.index={index} {}",
+            "console=ttyS0 panic=-1 lab.do={} lab.mib={pattern_mib} lab.index={index} {rig}{}",
             self.actions.join(","),
             self.params
         );

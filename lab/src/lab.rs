@@ -17,7 +17,7 @@ use crate::packages;
 use crate::paths::Paths;
 use crate::qemu::Host;
 use crate::ui::Ui;
-use crate::vmm;
+use crate::vmm::{self, Program};
 use crate::watch::{self, Outcome};
 
 /// Memory of the lab host in MiB: two guests' worth and its own.
@@ -49,6 +49,9 @@ pub struct Lab {
     /// The disk behind the NVMe device.
     pub disk: Disk,
     vmm: Option<PathBuf>,
+    rig: Option<PathBuf>,
+    /// Appended to the guest's archive.
+    tools: Vec<u8>,
     host_kernel: PathBuf,
     host_initrd: PathBuf,
     guest_kernel: PathBuf,
@@ -57,7 +60,7 @@ pub struct Lab {
 
 impl Lab {
     /// Brings everything up to date. Phases already done by an earlier run cost next to nothing.
-    pub fn prepare(choices: Choices, paths: Paths, with_vmm: bool, ui: &mut Ui) -> Result<Self> {
+    pub fn prepare(choices: Choices, paths: Paths, programs: &[Program], ui: &mut Ui) -> Result<Self> {
         let arch = choices.arch;
         ui.logs(&paths.run);
         ui.phase("packages");
@@ -72,18 +75,34 @@ impl Lab {
         ui.phase("build");
         let vmm = match &choices.vmm {
             Some(given) => Some(given.clone()),
-            None if with_vmm => Some(vmm::build(arch, &paths)?),
+            None if programs.contains(&Program::Mixvm) => Some(vmm::build(Program::Mixvm, arch, &paths)?),
             None => None,
         };
+        let wanted = programs.contains(&Program::Rig);
+        let rig = wanted.then(|| vmm::build(Program::Rig, arch, &paths)).transpose()?;
         ui.phase("images");
         let cache_lock = paths.hold_cache()?;
         let host_initrd = initramfs::host(arch, &packages, choices.host_kernel.is_none(), &paths.images)?;
         let guest_initrd = initramfs::guest(&packages, choices.guest_kernel.is_none(), &paths.images)?;
+        let with_modules = choices.guest_kernel.is_none();
+        let tools = rig.as_ref().map(|rig| initramfs::tools(&packages, with_modules, rig)).transpose()?;
+        let tools = tools.unwrap_or_default();
         let disk = disk::disk(&paths.cache)?;
         drop(cache_lock);
         let host_kernel = choices.host_kernel.clone().unwrap_or_else(|| packages.kernel.clone());
         let guest_kernel = choices.guest_kernel.clone().unwrap_or_else(|| packages.kernel.clone());
-        Ok(Self { choices, paths, disk, vmm, host_kernel, host_initrd, guest_kernel, guest_initrd })
+        Ok(Self {
+            choices,
+            paths,
+            disk,
+            vmm,
+            rig,
+            tools,
+            host_kernel,
+            host_initrd,
+            guest_kernel,
+            guest_initrd,
+        })
     }
 
     /// Boots the lab host, runs `job` in it and returns how that went; results are in [`Lab::results`].
@@ -139,13 +158,17 @@ impl Lab {
             fs::create_dir_all(share.join(folder))
                 .with_context(|| format!("creating {}", share.display()))?;
         }
-        let mut files: Vec<(&Path, String)> =
-            vec![(&self.guest_kernel, "guest-kernel".into()), (&self.guest_initrd, "guest.img".into())];
+        let mut files: Vec<(&Path, String)> = vec![(&self.guest_kernel, "guest-kernel".into())];
         files.extend(self.vmm.iter().map(|vmm| (vmm.as_path(), "bin/mixvm".into())));
+        files.extend(self.rig.iter().map(|rig| (rig.as_path(), "bin/rig".into())));
         files.extend(job.files.iter().map(|(source, name)| (source.as_path(), format!("bin/{name}"))));
         for (source, name) in files {
             fs::copy(source, share.join(&name)).with_context(|| format!("copying {}", source.display()))?;
         }
+        let mut image = fs::read(&self.guest_initrd)
+            .with_context(|| format!("reading {}", self.guest_initrd.display()))?;
+        image.extend(&self.tools);
+        fs::write(share.join("guest.img"), image).context("writing the guest's root file system")?;
         let script = share.join("job.sh");
         fs::write(&script, job.script(disk::PATTERN_MIB))
             .with_context(|| format!("writing {}", script.display()))

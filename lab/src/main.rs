@@ -32,6 +32,7 @@ use clap::Parser;
 use crate::cli::{Cli, Command};
 use crate::commands::{Exec, Verdict};
 use crate::ui::Ui;
+use crate::vmm::Program;
 
 fn main() -> ExitCode {
     let mut ui = Ui::new();
@@ -41,8 +42,11 @@ fn main() -> ExitCode {
             commands::test(common.into(), only.as_deref(), cycles, &mut ui)
         }
         Command::Shell { common } => commands::shell(common.into(), &mut ui),
-        Command::Exec { common, file, limit, without_vmm, words } => {
-            let exec = Exec { files: file, limit, with_vmm: !without_vmm, words };
+        Command::Exec { common, file, limit, without_vmm, rig, words } => {
+            let mut programs = Vec::new();
+            programs.extend((!without_vmm).then_some(Program::Mixvm));
+            programs.extend(rig.then_some(Program::Rig));
+            let exec = Exec { files: file, limit, programs, words };
             commands::exec(common.into(), exec, &mut ui)
         }
     };

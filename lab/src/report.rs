@@ -58,6 +58,8 @@ pub struct Report {
     pub vectors: Vec<Vector>,
     /// The guest's kernel log about its IOMMU.
     pub guest_log: Vec<String>,
+    /// What the program `rig` said in the guest; a line `exit CODE WORDS` ends each run of it.
+    pub rig: Vec<String>,
     /// What the guest's script found wrong.
     pub guest_failures: Vec<String>,
     /// Seconds from the VMM's start to its end.
@@ -129,6 +131,7 @@ impl Report {
             ("irq", [name, taken]) => {
                 self.vectors.push(Vector { name: (*name).to_owned(), taken: taken.parse().unwrap_or(0) });
             }
+            ("rig", _) => self.rig.push(rest.to_owned()),
             ("dmesg", _) => self.guest_log.push(rest.to_owned()),
             ("fail", _) | ("insmod-failed", _) => self.guest_failures.push(fact.to_owned()),
             _ => {}

@@ -37,6 +37,7 @@ impl Scenario {
             devices: vec![Device::Nvme],
             params: params.to_owned(),
             actions: vec!["disk"],
+            rig: Vec::new(),
             options: Vec::new(),
         };
         Self { guest, exit: POWERED_OFF, kind: "DMA" }
@@ -136,6 +137,7 @@ pub fn failures(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String
         failures.push(format!("the disk's driver came back {} times of {REBINDS}", report.rebinds));
     }
     failures.extend(network(scenario, report));
+    failures.extend(rig(scenario, report));
     failures.extend(left_behind(scenario, report));
     match &report.viommu {
         Some(viommu) => failures.extend(shown(scenario, report, viommu)),
@@ -144,6 +146,20 @@ pub fn failures(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String
             failures.push(format!("`mixvm viommu show` did not answer: {why}"));
         }
     }
+    failures
+}
+
+/// Every run of `rig` in the guest must end well, and what it found wrong is told.
+fn rig(scenario: &Scenario, report: &Report) -> Vec<String> {
+    let ended_well = |words: &str| report.rig.iter().any(|line| *line == format!("exit 0 {words}"));
+    let mut failures: Vec<_> = report
+        .rig
+        .iter()
+        .filter(|line| line.starts_with("FAILED"))
+        .map(|line| format!("rig: {line}"))
+        .collect();
+    let bad = scenario.guest.rig.iter().filter(|words| !ended_well(words));
+    failures.extend(bad.map(|words| format!("`rig {words}` did not end well in the guest")));
     failures
 }
 

@@ -12,7 +12,8 @@ fn guest() -> Guest {
         memory_mib: 512,
         devices: vec![Device::Nvme, Device::E1000e],
         params: "iommu.strict=1".into(),
-        actions: vec!["disk", "network"],
+        actions: vec!["disk", "network", "rig"],
+        rig: vec!["one --times 2", "two"],
         options: Vec::new(),
     }
 }
@@ -26,9 +27,10 @@ fn a_guest_becomes_one_vmm_command_with_its_devices() {
     let text = job(vec![Step::Guest(guest())]).script(32);
     let line = text.lines().find(|line| line.starts_with("guest ")).unwrap();
     assert!(line.starts_with(r#"guest two 90 "$NVME $E1000E" mixvm run --cpus 4 --mem 512"#));
-    assert!(
-        line.contains("'console=ttyS0 panic=-1 lab.do=disk,network lab.mib=32 lab.index=0 iommu.strict=1'")
-    );
+    assert!(line.contains(
+        "'console=ttyS0 panic=-1 lab.do=disk,network,rig lab.mib=32 lab.index=0 \
+             lab.rig=one,--times,2 lab.rig=two iommu.strict=1'"
+    ));
     assert!(line.contains(r#"--virtio-iommu --vfio "$NVME" --vfio "$E1000E" -s /run/vm.sock"#));
     assert!(line.ends_with("/lab/guest-kernel"));
 }

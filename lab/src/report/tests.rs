@@ -12,6 +12,8 @@ LAB digest abc\r
 LAB write ok\r
 LAB rebound 1\r
 LAB rebound 2\r
+LAB rig 4 rounds\r
+LAB rig exit 0 one --times 2\r
 LAB irq nvme0q0 12\r
 LAB irq nvme0q1 130\r
 LAB irq eth0-rx-0 9\r
@@ -48,6 +50,7 @@ fn guest_and_host_facts_are_read() {
     assert_eq!(report.reserved, ["0 0x00000000fee00000 0x00000000feefffff msi"]);
     assert_eq!((report.free.len(), report.busy.len(), report.host_faults.len()), (1, 1, 1));
     assert_eq!((report.locked_kib, report.pinned_pages, report.rebinds), (Some(0), Some(0), 2));
+    assert_eq!(report.rig, ["4 rounds", "exit 0 one --times 2"]);
     assert!(report.viommu.is_none() && report.viommu_error.unwrap().contains("no socket"));
 }
 

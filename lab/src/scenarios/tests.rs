@@ -84,6 +84,25 @@ fn a_driver_that_does_not_come_back_is_noticed() {
 }
 
 #[test]
+fn a_run_of_rig_that_does_not_end_well_is_noticed() {
+    let mut scenario = demo();
+    scenario.guest.rig = vec!["one --times 2"];
+    let cases: [(&[&str], &[&str]); 4] = [
+        (&["fine", "exit 0 one --times 2"], &[]),
+        (&["exit 1 one --times 2"], &["`rig one --times 2` did not end well"]),
+        (&[], &["`rig one --times 2` did not end well"]),
+        (&["FAILED: dead", "exit 1 one --times 2"], &["FAILED: dead", "did not end well"]),
+    ];
+    for (said, expected) in cases {
+        let mut report = good();
+        report.rig = said.iter().map(|line| (*line).to_owned()).collect();
+        let found = failures(&scenario, &report, &disk());
+        let right = found.iter().zip(expected).all(|(failure, part)| failure.contains(part));
+        assert!(right && found.len() == expected.len(), "{said:?}: {found:?}");
+    }
+}
+
+#[test]
 fn cycles_alternate_between_power_off_and_reset() {
     let exits: Vec<_> = cycles(3).iter().map(|scenario| scenario.exit).collect();
     assert_eq!(exits, [0, 32, 0]);

@@ -76,6 +76,24 @@ network() {
     irqs "^$port"
 }
 
+# Runs what each lab.rig=WORD,WORD... of the kernel command line says; all that it says becomes facts.
+run_rig() {
+    param lab.rig >/run/rig-commands
+    while read -r words <&3; do
+        words=$(echo "$words" | tr , ' ')
+        {
+            rig $words 2>&1
+            echo "exit $? $words"
+        } </dev/null | while IFS= read -r line; do say rig "$line"; done
+    done 3</run/rig-commands
+}
+
+# Modules for a VFIO user in here. Guests without interrupt remapping must allow unsafe interrupts; it harms nobody else.
+load_vfio() {
+    load vfio_iommu_type1 vfio-pci
+    echo 1 >/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
+}
+
 facts() {
     dmesg -s 1000000 | grep -i iommu | sed 's/^/LAB dmesg /'
     for group in /sys/kernel/iommu_groups/*; do
@@ -107,6 +125,8 @@ for action in $(param lab.do | tr , ' '); do
         disk) disk ;;
         network) network ;;
         rebind) rebind ;;
+        vfio) load_vfio ;;
+        rig) run_rig ;;
         reboot) end=reboot ;;
         keep) keep=1 ;;
     esac
