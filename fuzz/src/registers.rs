@@ -21,7 +21,7 @@ pub fn registers(data: &[u8]) {
     let world = MEMORY.with(|memory| World::new(&Rules::plain(), memory));
     let deps = PciDeps {
         at: Bdf::new(0, 3, 0).expect("an address"),
-        mem: ram(1 << 20),
+        mem: ram(1 << 20).into(),
         msi: Arc::new(FakeMsiController::default()),
         doorbells: Arc::new(FakeDoorbells::default()),
         line: Some(Arc::new(FakeLine::default())),

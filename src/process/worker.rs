@@ -117,7 +117,7 @@ fn virtio(
     let shared = Arc::new(services.clone());
     let deps = PciDeps {
         at,
-        mem: ram.mem.clone(),
+        mem: ram.mem.clone().into(),
         msi: shared.clone(),
         doorbells: shared.clone(),
         line: Some(shared),

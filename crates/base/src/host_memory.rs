@@ -21,7 +21,8 @@ pub struct HostMemory {
 
 #[derive(Clone)]
 enum Owner {
-    Ram(#[expect(dead_code, reason = "keeps the mapping alive")] Arc<GuestMem>),
+    /// Keeps the mapping alive; and the guest-physical address of the first byte.
+    Ram(#[expect(dead_code, reason = "keeps the mapping alive")] Arc<GuestMem>, u64),
     Device(#[expect(dead_code, reason = "keeps the mapping alive")] Arc<MappedRegion>),
 }
 
@@ -38,7 +39,7 @@ impl HostMemory {
     pub fn of_ram(ram: &GuestRam) -> Vec<(Span, HostMemory)> {
         let memory = |(span, address): (Span, u64)| {
             let len = span.len().unwrap_or(u64::MAX);
-            (span, HostMemory { address, len, owner: Owner::Ram(ram.mem.clone()) })
+            (span, HostMemory { address, len, owner: Owner::Ram(ram.mem.clone(), span.start()) })
         };
         ram.regions().into_iter().map(memory).collect()
     }
@@ -63,7 +64,15 @@ impl HostMemory {
 
     /// Whether this is guest RAM, as opposed to a device's memory.
     pub fn is_ram(&self) -> bool {
-        matches!(self.owner, Owner::Ram(_))
+        matches!(self.owner, Owner::Ram(..))
+    }
+
+    /// Guest-physical address of the byte at `offset`; `None` beyond the end, and for a device's memory.
+    pub fn guest_address(&self, offset: u64) -> Option<u64> {
+        match self.owner {
+            Owner::Ram(_, start) if offset < self.len => start.checked_add(offset),
+            Owner::Ram(..) | Owner::Device(_) => None,
+        }
     }
 
     /// `len` bytes from `offset` on; `None` when they are not all inside or `len` is 0.

@@ -3,6 +3,7 @@
 //! A leg holds what it was last told, or after an error what it held before. It never decides anything: which
 //! mappings belong there, undo and quarantine are the [`Iommu`](crate::Iommu)'s.
 
+mod soft;
 mod type1;
 mod vfio;
 
@@ -11,6 +12,7 @@ use std::io;
 use base::{CallId, HostSlice};
 use data_model::Span;
 
+pub use soft::{SoftLeg, SoftTable, SoftUse};
 pub use type1::Type1Leg;
 pub use vfio::{ResetDevices, VfioHost};
 

@@ -19,7 +19,7 @@ pub mod testing;
 
 pub use error::{HostFailure, Refusal, TranslateFault};
 pub use iommu::{DomainReport, EndpointReport, EndpointSpec, Iommu, IommuConfig, IommuReport, LegReport};
-pub use leg::{DmaHost, Leg, LegError, ResetDevices, Type1Leg, VfioHost};
+pub use leg::{DmaHost, Leg, LegError, ResetDevices, SoftLeg, SoftTable, SoftUse, Type1Leg, VfioHost};
 pub use perm::Perm;
 pub use phys::{Backing, PhysConflict, PhysMap};
 pub use table::{Extent, Mapping, Table};

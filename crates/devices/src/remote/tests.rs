@@ -55,7 +55,7 @@ fn rig() -> Rig {
     let process = std::thread::spawn(move || {
         let deps = PciDeps {
             at: AT,
-            mem: ram(1 << 20),
+            mem: ram(1 << 20).into(),
             msi: shared.clone(),
             doorbells: shared.clone(),
             line: Some(shared),

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
-use base::{EventFd, GuestMem};
+use base::EventFd;
 use thiserror::Error;
 use virtio_queue::Queue;
+
+use super::dma::Dma;
 
 /// How a device tells its driver that something happened.
 pub trait VirtioInterrupt: Send + Sync {
@@ -23,7 +25,7 @@ pub trait VirtioInterrupt: Send + Sync {
 
 /// A queue that the driver has set up.
 pub struct QueueHandle {
-    /// The ring; addresses checked to lie in guest RAM by the transport, contents not.
+    /// The ring. The transport has checked that it lies in guest RAM, unless addresses are translated; contents it has not.
     pub queue: Queue,
     /// Written when the driver kicks the queue.
     pub kick: EventFd,
@@ -31,8 +33,8 @@ pub struct QueueHandle {
 
 /// All that a device gets when its driver is ready.
 pub struct Activation {
-    /// Guest memory.
-    pub mem: Arc<GuestMem>,
+    /// The memory that the device may use.
+    pub mem: Dma,
     /// The way back to the driver.
     pub interrupt: Arc<dyn VirtioInterrupt>,
     /// One entry for each of [`VirtioDevice::queue_sizes`]; `None` where the driver enabled none.
@@ -60,7 +62,7 @@ pub trait VirtioDevice: Send {
     fn device_id(&self) -> u16;
 
     /// Device features offered, and of the ring features EVENT_IDX and INDIRECT_DESC where the device can. The
-    /// transport adds VERSION_1.
+    /// transport adds VERSION_1, and ACCESS_PLATFORM where addresses are translated.
     fn features(&self) -> u64;
 
     /// Largest size of each queue, a power of two.

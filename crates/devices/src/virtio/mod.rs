@@ -1,6 +1,7 @@
 //! Virtio: the device trait, the PCI transport, and the devices.
 
 mod device;
+mod dma;
 pub mod iommu;
 mod pci;
 mod queue;
@@ -10,7 +11,8 @@ pub mod testkit;
 mod worker;
 
 pub use device::{ActivateError, Activation, QueueHandle, VirtioDevice, VirtioInterrupt};
+pub use dma::{Dma, DmaFaults, DmaView};
 pub use pci::{PciDeps, VirtioPciDevice, VirtioPciError};
-pub use queue::{Chain, F_EVENT_IDX, F_INDIRECT_DESC, Ring, RingError};
+pub use queue::{Chain, F_EVENT_IDX, F_INDIRECT_DESC, Ring, RingError, Unreachable};
 pub use rng::Rng;
 pub use worker::{Worker, WorkerHandler};

@@ -3,20 +3,21 @@
 //! Use: on each wake [`Ring::quiet`], then [`Ring::pop`] until it gives `None`, then [`Ring::ask`]; when that says that
 //! more came meanwhile, start over. After a [`RingError`] the queue is dead: tell the driver by
 //! `VirtioInterrupt::needs_reset` once and stop using it.
-//! Invariant: what [`Chain`] names lies in guest RAM, readable parts first, and its length fits into 32 bits.
+//! Invariant: in a [`Chain`] readable parts come first, and its length fits into 32 bits. Without an IOMMU what it names
+//! lies in guest RAM; behind one a buffer is looked up when it is used, and a request whose buffer the device may not use
+//! fails alone. Ring and tables of descriptors are looked up with each access too; a queue that has lost them is dead.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use base::GuestMem;
 use thiserror::Error;
 use virtio_bindings::bindings::virtio_ring::{VRING_AVAIL_F_NO_INTERRUPT, VRING_DESC_F_INDIRECT};
 use virtio_bindings::bindings::virtio_ring::{VRING_DESC_F_NEXT, VRING_DESC_F_WRITE};
 use virtio_queue::{Queue, QueueT};
-use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
+use vm_memory::{Bytes, GuestAddress, GuestMemory, Permissions};
 
-pub use self::chain::Chain;
+pub use self::chain::{Chain, Unreachable};
 use super::device::QueueHandle;
+use super::dma::Dma;
 
 mod chain;
 
@@ -31,8 +32,8 @@ pub const F_EVENT_IDX: u64 = 1 << 29;
 /// The driver broke the rules of the ring; it cannot be used further.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum RingError {
-    /// The ring is not in guest RAM.
-    #[error("the ring is not in guest memory")]
+    /// The device cannot reach the ring.
+    #[error("the ring cannot be reached")]
     Memory,
     /// More chains are available than the ring has entries.
     #[error("available index {index} is impossible")]
@@ -53,7 +54,7 @@ pub enum RingError {
 /// A queue in use.
 pub struct Ring {
     queue: Queue,
-    mem: Arc<GuestMem>,
+    mem: Dma,
     indirect: bool,
 }
 
@@ -67,14 +68,14 @@ struct Desc {
 
 impl Ring {
     /// The ring of `handle` with the negotiated `features`.
-    pub fn new(handle: QueueHandle, mem: Arc<GuestMem>, features: u64) -> (Ring, base::EventFd) {
+    pub fn new(handle: QueueHandle, mem: Dma, features: u64) -> (Ring, base::EventFd) {
         let mut queue = handle.queue;
         queue.set_event_idx(features & F_EVENT_IDX != 0);
         (Ring { queue, mem, indirect: features & F_INDIRECT_DESC != 0 }, handle.kick)
     }
 
-    /// Guest memory.
-    pub fn mem(&self) -> &GuestMem {
+    /// The memory that the ring and its buffers lie in.
+    pub fn mem(&self) -> &Dma {
         &self.mem
     }
 
@@ -85,7 +86,7 @@ impl Ring {
 
     /// The next chain that the driver made available.
     pub fn pop(&mut self) -> Result<Option<Chain>, RingError> {
-        let index = self.queue.avail_idx(&*self.mem, Ordering::Acquire).map_err(|_| RingError::Memory)?.0;
+        let index = self.queue.avail_idx(&self.mem, Ordering::Acquire).map_err(|_| RingError::Memory)?.0;
         let next = self.queue.next_avail();
         match index.wrapping_sub(next) {
             0 => return Ok(None),
@@ -102,13 +103,13 @@ impl Ring {
 
     /// Gives a chain back with `len` bytes written.
     pub fn push(&mut self, head: u16, len: u32) -> Result<(), RingError> {
-        self.queue.add_used(&*self.mem, head, len).map_err(|_| RingError::Memory)
+        self.queue.add_used(&self.mem, head, len).map_err(|_| RingError::Memory)
     }
 
     /// Whether the driver wants an interrupt for what was given back since the last call.
     pub fn interrupt_wanted(&mut self) -> Result<bool, RingError> {
         if self.queue.event_idx_enabled() {
-            return self.queue.needs_notification(&*self.mem).map_err(|_| RingError::Memory);
+            return self.queue.needs_notification(&self.mem).map_err(|_| RingError::Memory);
         }
         std::sync::atomic::fence(Ordering::SeqCst);
         let flags: u16 =
@@ -118,12 +119,12 @@ impl Ring {
 
     /// Asks the driver not to kick: the device is looking.
     pub fn quiet(&mut self) -> Result<(), RingError> {
-        self.queue.disable_notification(&*self.mem).map_err(|_| RingError::Memory)
+        self.queue.disable_notification(&self.mem).map_err(|_| RingError::Memory)
     }
 
     /// Asks the driver to kick again. `true`: a chain came meanwhile, look again.
     pub fn ask(&mut self) -> Result<bool, RingError> {
-        self.queue.enable_notification(&*self.mem).map_err(|_| RingError::Memory)
+        self.queue.enable_notification(&self.mem).map_err(|_| RingError::Memory)
     }
 
     fn walk(&self, head: u16) -> Result<Chain, RingError> {
@@ -182,11 +183,13 @@ impl Ring {
 
 impl Chain {
     /// Takes a descriptor's buffer over, or says what is wrong with it.
-    fn add(&mut self, mem: &GuestMem, desc: &Desc) -> Result<(), &'static str> {
-        if !mem.check_range(GuestAddress(desc.addr), desc.len as usize) {
+    fn add(&mut self, mem: &Dma, desc: &Desc) -> Result<(), &'static str> {
+        let writable = desc.flags & VRING_DESC_F_WRITE != 0;
+        let access = if writable { Permissions::Write } else { Permissions::Read };
+        if !mem.is_translated() && !mem.check_range(GuestAddress(desc.addr), desc.len as usize, access) {
             return Err("a buffer is not in guest memory");
         }
-        self.append(desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE != 0)
+        self.append(desc.addr, desc.len, writable)
     }
 }
 

@@ -32,7 +32,9 @@ impl WorkerHandler for Source {
             let most = bytes.len().min((wanted - given) as usize);
             let part = bytes.get_mut(..most).unwrap_or_default();
             let Ok(got @ 1..) = getrandom(&mut *part, GetRandomFlags::empty()) else { break };
-            let done = chain.write(ring.mem(), given, part.get(..got).unwrap_or_default())?;
+            // A buffer that the device may not write ends the request with what was given before.
+            let done = chain.write(ring.mem(), given, part.get(..got).unwrap_or_default());
+            let Ok(done @ 1..) = done else { break };
             given += done as u32;
         }
         Ok(given)

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use base::GuestMem;
 use data_model::{Gpa, PageMask, Span};
-use iommu_domain::{Iommu, IommuReport, TranslateFault};
+use iommu_domain::{Iommu, IommuReport, SoftTable, TranslateFault};
 use sync::Mutex;
 use thiserror::Error;
 use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
@@ -14,11 +15,11 @@ use zerocopy::IntoBytes;
 
 use super::Core;
 use super::counters::RequestCounters;
-use super::events::FaultSink;
+use super::events::{EndpointFaults, FaultSink};
 use super::msi::{Messages, TranslatedMsi};
 use super::worker::WorkerHandle;
 use crate::irq::MsiController;
-use crate::virtio::{ActivateError, Activation, VirtioDevice};
+use crate::virtio::{ActivateError, Activation, Dma, DmaView, VirtioDevice};
 
 const NAME: &str = "virtio-iommu";
 const QUEUE_SIZES: [u16; 2] = [256, 64];
@@ -169,6 +170,13 @@ impl ViommuHandle {
     /// fault.
     pub fn translate_msi(&self, endpoint: u32, address: u64) -> Result<Gpa, TranslateFault> {
         self.core.lock().translate_msi(endpoint, address)
+    }
+
+    /// Memory as the emulated device `endpoint` sees it: `ram` through its table. What does not translate is reported to the
+    /// driver as a fault.
+    pub fn dma(&self, endpoint: u32, ram: Arc<GuestMem>, table: Arc<SoftTable>) -> Dma {
+        let faults = EndpointFaults { core: self.core.clone(), endpoint };
+        Dma::translated(ram, DmaView::new(table, Arc::new(faults)))
     }
 
     /// Gives out vectors of `inner` for endpoints: the guest programs addresses that are translated, and a message is

@@ -5,10 +5,15 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
 use base::EventFd;
+use iommu_domain::{Perm, TranslateFault};
 use sync::Mutex;
 use virtio_iommu_spec::{Fault, FaultFlags, FaultReason};
+
+use super::Core;
+use crate::virtio::DmaFaults;
 
 /// Faults that wait at most.
 const CAPACITY: usize = 64;
@@ -60,5 +65,25 @@ impl FaultSink {
         let mut waiting = self.waiting.lock();
         let dropped = std::mem::take(&mut waiting.dropped);
         (std::mem::take(&mut waiting.faults), dropped)
+    }
+}
+
+/// Tells the driver of accesses of one emulated device that lead nowhere.
+pub(super) struct EndpointFaults {
+    pub(super) core: Arc<Mutex<Core>>,
+    pub(super) endpoint: u32,
+}
+
+impl DmaFaults for EndpointFaults {
+    fn fault(&self, address: u64, need: Perm) {
+        let core = self.core.lock();
+        let reason = match core.iommu.translate(self.endpoint, address, need) {
+            Err(TranslateFault::NoDomain) => FaultReason::Domain,
+            _ => FaultReason::Mapping,
+        };
+        let read = if need.read { FaultFlags::READ } else { 0 };
+        let write = if need.write { FaultFlags::WRITE } else { 0 };
+        let flags = FaultFlags(read | write | FaultFlags::ADDRESS);
+        core.sink.post(Fault { reason, flags, endpoint: self.endpoint, address });
     }
 }

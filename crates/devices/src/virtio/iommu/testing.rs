@@ -1,7 +1,7 @@
 //! The device without queue and thread, for suites that send more requests than a ring can carry.
 
 use iommu_domain::Iommu;
-use virtio_iommu_spec::{Features, Request, Status, decode};
+use virtio_iommu_spec::{Fault, Features, Request, Status, decode};
 
 use super::Viommu;
 use super::worker::serve_once;
@@ -27,6 +27,11 @@ impl Viommu {
     pub fn serve_rings(&self, activation: Activation) -> std::io::Result<()> {
         self.negotiate(activation.features);
         serve_once(self.core.clone(), self.sink.clone(), activation)
+    }
+
+    /// Takes the faults that wait for a driver.
+    pub fn take_faults(&self) -> Vec<Fault> {
+        self.sink.take().0.into()
     }
 
     /// Looks at the IOMMU behind the device.

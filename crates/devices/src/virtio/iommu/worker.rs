@@ -83,6 +83,8 @@ impl Worker {
         activation: Activation,
     ) -> io::Result<(Worker, Poller)> {
         let Activation { mem, interrupt, mut queues, .. } = activation;
+        let mem =
+            mem.as_direct().cloned().ok_or_else(|| io::Error::other("the IOMMU cannot be behind itself"))?;
         let mut take = |index: usize| queues.get_mut(index).and_then(Option::take);
         let (requests, events) = (take(REQUEST_QUEUE), take(EVENT_QUEUE));
         let requests = requests.ok_or_else(|| io::Error::other("the driver enabled no request queue"))?;

@@ -13,6 +13,8 @@ const FEATURES_OK: u8 = 8;
 const DRIVER_OK: u8 = super::interrupt::DRIVER_OK;
 /// `VIRTIO_F_VERSION_1`
 pub const F_VERSION_1: u64 = 1 << 32;
+/// `VIRTIO_F_ACCESS_PLATFORM`
+pub const F_ACCESS_PLATFORM: u64 = 1 << 33;
 
 /// What the driver asks of the device by a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,8 @@ impl QueueSetup {
 #[derive(Debug)]
 pub struct Common {
     offered: u64,
+    /// Of those, what a driver must accept.
+    required: u64,
     feature_select: u32,
     driver_select: u32,
     accepted: u64,
@@ -63,10 +67,12 @@ pub struct Common {
 }
 
 impl Common {
-    /// Registers of a device that offers these features and has queues of these sizes.
-    pub fn new(features: u64, sizes: &[u16]) -> Common {
+    /// Registers of a device that offers these features, insists on `required`, and has queues of these sizes.
+    pub fn new(features: u64, required: u64, sizes: &[u16]) -> Common {
+        let required = required | F_VERSION_1;
         Common {
-            offered: features | F_VERSION_1,
+            offered: features | required,
+            required,
             feature_select: 0,
             driver_select: 0,
             accepted: 0,
@@ -208,7 +214,7 @@ impl Common {
     }
 
     fn features_fit(&self) -> bool {
-        !self.stray && self.accepted & !self.offered == 0 && self.accepted & F_VERSION_1 != 0
+        !self.stray && self.accepted & !self.offered == 0 && self.accepted & self.required == self.required
     }
 }
 

@@ -11,7 +11,6 @@ mod start;
 use std::io;
 use std::sync::Arc;
 
-use base::GuestMem;
 use data_model::Bdf;
 use thiserror::Error;
 
@@ -20,6 +19,7 @@ use self::doorbells::Kicks;
 use self::interrupt::{DRIVER_OK, Interrupt};
 use self::layout::{Capabilities, Region};
 use super::device::{Activation, VirtioDevice, VirtioInterrupt};
+use super::dma::Dma;
 use crate::irq::{IrqLine, MsiController};
 use crate::pci::{BarWindow, ConfigError, ConfigSpace, ExpressKind, MsixTable, PciFunction, regs};
 use crate::slots::Doorbells;
@@ -28,8 +28,8 @@ use crate::slots::Doorbells;
 pub struct PciDeps {
     /// Address of the function: requester of its MSIs.
     pub at: Bdf,
-    /// Guest memory.
-    pub mem: Arc<GuestMem>,
+    /// The memory that the device may use. Where addresses are translated, the driver must accept ACCESS_PLATFORM.
+    pub mem: Dma,
     /// Gives the MSI-X vectors, translated where an IOMMU of the guest translates them.
     pub msi: Arc<dyn MsiController>,
     /// Binds the kicks.
@@ -80,7 +80,7 @@ pub enum VirtioPciError {
 pub struct VirtioPciDevice {
     device: Box<dyn VirtioDevice>,
     at: Bdf,
-    mem: Arc<GuestMem>,
+    mem: Dma,
     config: ConfigSpace,
     places: Capabilities,
     common: Common,
@@ -108,7 +108,7 @@ impl VirtioPciDevice {
         let msix = MsixTable::new(deps.msi, at, vectors);
         let kicks = Kicks::new(deps.doorbells, count);
         let kicks = kicks.map_err(|source| VirtioPciError::Event { at, device: name, source })?;
-        let common = Common::new(device.features(), sizes);
+        let common = Common::new(device.features(), required(&deps.mem), sizes);
         let interrupt = Arc::new(Interrupt::new(msix, deps.line, count));
         Ok(VirtioPciDevice {
             device,
@@ -187,6 +187,12 @@ impl VirtioPciDevice {
     fn touches_window(&self, offset: u16, len: usize) -> bool {
         touches(offset, len, self.places.window + 16, 4)
     }
+}
+
+/// Features that a driver must accept besides VERSION_1: one that hands out guest-physical addresses would be of no use
+/// where they are translated.
+fn required(mem: &Dma) -> u64 {
+    if mem.is_translated() { common::F_ACCESS_PLATFORM } else { 0 }
 }
 
 /// Whether an access of `len` bytes at `offset` touches a register of `size` bytes at `register`.

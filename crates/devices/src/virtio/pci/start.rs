@@ -1,15 +1,14 @@
 //! From the registers that a driver filled in to the queues that a device takes over.
 
-use base::GuestMem;
 use virtio_queue::{Queue, QueueT};
-use vm_memory::{GuestAddress, GuestMemoryBackend};
+use vm_memory::{GuestAddress, GuestMemory, Permissions};
 
 use super::common::{Common, QueueSetup};
 use super::doorbells::Kicks;
-use crate::virtio::{F_EVENT_IDX, QueueHandle};
+use crate::virtio::{Dma, F_EVENT_IDX, QueueHandle};
 
 /// The enabled queues, checked; `Err` says what is wrong with one.
-pub fn queues(common: &Common, kicks: &Kicks, mem: &GuestMem) -> Result<Vec<Option<QueueHandle>>, String> {
+pub fn queues(common: &Common, kicks: &Kicks, mem: &Dma) -> Result<Vec<Option<QueueHandle>>, String> {
     let event_idx = common.features() & F_EVENT_IDX != 0;
     let handle = |(index, setup): (usize, &QueueSetup)| {
         if !setup.enabled {
@@ -25,11 +24,14 @@ pub fn queues(common: &Common, kicks: &Kicks, mem: &GuestMem) -> Result<Vec<Opti
     common.queues.iter().enumerate().map(handle).collect()
 }
 
-/// `None`: a part is not aligned or not all in guest RAM.
-fn queue(setup: &QueueSetup, mem: &GuestMem) -> Option<Queue> {
+/// `None`: a part is not aligned or not all in guest RAM. Where addresses are translated, what is not mapped shows when the
+/// device gets to it: mappings come and go while it runs.
+fn queue(setup: &QueueSetup, mem: &Dma) -> Option<Queue> {
     let size = usize::from(setup.size);
     let parts = [(setup.desc, 16 * size), (setup.driver, 6 + 2 * size), (setup.device, 6 + 8 * size)];
-    if !parts.iter().all(|(address, len)| mem.check_range(GuestAddress(*address), *len)) {
+    let in_ram =
+        |(address, len): &(u64, usize)| mem.check_range(GuestAddress(*address), *len, Permissions::ReadWrite);
+    if !mem.is_translated() && !parts.iter().all(in_ram) {
         return None;
     }
     let mut queue = Queue::new(setup.max).ok()?;

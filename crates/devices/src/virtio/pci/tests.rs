@@ -2,9 +2,9 @@ use std::sync::atomic::Ordering;
 
 use sync::Mutex;
 
-use self::machine::{BAR_AT, FakeDevice, Machine, RAM, Seen, V1, machine, machine_with};
+use self::machine::{BAR_AT, FakeDevice, Machine, RAM, Seen, V1, machine, machine_of, machine_with};
 use super::*;
-use crate::virtio::testkit::{DriverQueue, RingLayout, SECOND};
+use crate::virtio::testkit::{Behind, DriverQueue, RingLayout, SECOND};
 use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, Rng};
 
 mod fuzz;
@@ -309,4 +309,31 @@ fn a_real_device_works_through_the_transport() {
     }
     machine.put(20, 0, 1);
     assert_eq!(machine.status(), 0);
+}
+
+#[test]
+fn behind_an_iommu_a_driver_must_say_that_it_translates() {
+    let behind = Behind::new(RAM);
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let device = Box::new(FakeDevice { seen: seen.clone(), config: *b"config!!", fails: false });
+    let mut machine = machine_of(device, seen, behind.mem.clone(), behind.dma());
+    machine.put(0, 1, 4);
+    assert_eq!(machine.get(4, 4), 3, "VERSION_1 and ACCESS_PLATFORM are offered");
+    for (features, fine) in [(V1, false), (V1 | common::F_ACCESS_PLATFORM, true)] {
+        machine.negotiate(features);
+        assert_eq!(machine.status() & 8 != 0, fine, "{features:#x}");
+    }
+    // Nothing is mapped yet, and need not be before the device gets to it.
+    machine.set_queue(0, 16, RingLayout::at(0x1000, 16));
+    machine.put(20, 0xf, 1);
+    assert_eq!((machine.status(), machine.seen.lock().activations.len()), (0xf, 1));
+}
+
+#[test]
+fn beside_the_iommu_access_platform_is_not_offered() {
+    let mut machine = machine();
+    machine.put(0, 1, 4);
+    assert_eq!(machine.get(4, 4), 1);
+    machine.negotiate(V1 | common::F_ACCESS_PLATFORM);
+    assert_eq!(machine.status() & 8, 0);
 }

@@ -1,9 +1,15 @@
 //! The buffers of one request.
 
-use base::GuestMem;
+use thiserror::Error;
 use vm_memory::{Bytes, GuestAddress};
 
-use super::RingError;
+use crate::virtio::Dma;
+
+/// A buffer of a request cannot be reached. The driver has been told by a fault where its IOMMU forbids it; the request
+/// fails, the queue goes on.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("a buffer of the request cannot be reached")]
+pub struct Unreachable;
 
 /// A chain: first what the device may read, then where it may write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,36 +56,39 @@ impl Chain {
         self.writable_len
     }
 
-    /// Copies readable bytes from the first on; how many there were for `data`.
-    pub fn read(&self, mem: &GuestMem, data: &mut [u8]) -> Result<usize, RingError> {
+    /// Copies readable bytes from byte `offset` on; how many there were for `data`.
+    pub fn read(&self, mem: &Dma, offset: u32, data: &mut [u8]) -> Result<usize, Unreachable> {
         let mut done = 0;
-        for (addr, len) in &self.readable {
-            let rest = data.get_mut(done..).unwrap_or_default();
-            let take = rest.len().min(*len as usize);
-            let Some(part) = rest.get_mut(..take) else { break };
-            mem.read_slice(part, GuestAddress(*addr)).map_err(|_| RingError::Memory)?;
-            done += take;
+        for (addr, len) in parts(&self.readable, offset, data.len()) {
+            let Some(part) = data.get_mut(done..).and_then(|rest| rest.get_mut(..len)) else { break };
+            mem.read_slice(part, GuestAddress(addr)).map_err(|_| Unreachable)?;
+            done += len;
         }
         Ok(done)
     }
 
     /// Writes `data` from byte `offset` of the writable part on; how much had room.
-    pub fn write(&self, mem: &GuestMem, offset: u32, data: &[u8]) -> Result<usize, RingError> {
-        let mut skip = offset as usize;
+    pub fn write(&self, mem: &Dma, offset: u32, data: &[u8]) -> Result<usize, Unreachable> {
         let mut done = 0;
-        for (addr, len) in &self.writable {
-            let len = *len as usize;
-            if skip >= len {
-                skip -= len;
-                continue;
-            }
-            let rest = data.get(done..).unwrap_or_default();
-            let part = rest.get(..rest.len().min(len - skip)).unwrap_or_default();
-            mem.write_slice(part, GuestAddress(addr.saturating_add(skip as u64)))
-                .map_err(|_| RingError::Memory)?;
-            done += part.len();
-            skip = 0;
+        for (addr, len) in parts(&self.writable, offset, data.len()) {
+            let part = data.get(done..).and_then(|rest| rest.get(..len)).unwrap_or_default();
+            mem.write_slice(part, GuestAddress(addr)).map_err(|_| Unreachable)?;
+            done += len;
         }
         Ok(done)
     }
+}
+
+/// What of `buffers` holds `len` bytes from byte `offset` of them all on: addresses and lengths.
+fn parts(buffers: &[(u64, u32)], offset: u32, len: usize) -> impl Iterator<Item = (u64, usize)> + '_ {
+    let (mut skip, mut left) = (offset as usize, len);
+    buffers.iter().filter_map(move |(addr, size)| {
+        let size = *size as usize;
+        let from = skip.min(size);
+        skip -= from;
+        let take = left.min(size - from);
+        left -= take;
+        // An address that wraps is beyond all memory, and fails as such.
+        (take > 0).then(|| (addr.checked_add(from as u64).unwrap_or(u64::MAX), take))
+    })
 }

@@ -11,7 +11,7 @@ const RAM: u64 = 1 << 20;
 fn pair(features: u64) -> (DriverQueue, Ring) {
     let mem = ram(RAM);
     let driver = DriverQueue::new(mem.clone(), 0x1000, 0x2_0000, 8, features & F_EVENT_IDX != 0);
-    let (ring, _kick) = Ring::new(driver.handle(), mem, features);
+    let (ring, _kick) = Ring::new(driver.handle(), mem.into(), features);
     (driver, ring)
 }
 
@@ -29,7 +29,7 @@ fn a_request_is_read_and_answered_across_its_pieces() {
         let chain = ring.pop().unwrap().unwrap();
         assert_eq!((chain.head(), chain.readable_len(), chain.writable_len()), (sent.head, 50, 20));
         let mut data = [0; 64];
-        assert_eq!(chain.read(ring.mem(), &mut data).unwrap(), 50);
+        assert_eq!(chain.read(ring.mem(), 0, &mut data).unwrap(), 50);
         assert_eq!(data[..50], request);
         assert_eq!(chain.write(ring.mem(), 5, &[7; 10]).unwrap(), 10);
         assert_eq!(chain.write(ring.mem(), 18, &[8; 10]).unwrap(), 2, "only two bytes are left");
@@ -167,7 +167,7 @@ proptest! {
         }
         while let Ok(Some(chain)) = ring.pop() {
             let mut data = [0; 64];
-            prop_assert!(chain.read(ring.mem(), &mut data).is_ok());
+            prop_assert!(chain.read(ring.mem(), 0, &mut data).is_ok());
         }
     }
 }

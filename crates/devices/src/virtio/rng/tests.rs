@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::*;
-use crate::virtio::testkit::{Bench, RawDesc, SECOND, ram};
+use crate::virtio::testkit::{Behind, Bench, RawDesc, SECOND, ram};
 
 fn started(features: u64) -> (Rng, Bench) {
     let mut device = Rng::default();
@@ -91,4 +91,95 @@ fn a_driver_that_never_stops_asking_does_not_hold_up_the_reset() {
         asking.store(false, Ordering::Relaxed);
         assert!(took < SECOND, "{took:?}");
     });
+}
+
+const RAM: u64 = 1 << 20;
+
+/// The device behind an IOMMU that maps all of guest memory at `Behind::SHIFT`.
+fn behind(features: u64) -> (Behind, Rng, Bench) {
+    let behind = Behind::mapped(RAM);
+    let mut device = Rng::default();
+    let bench = Bench::behind(&behind, &device, features);
+    device.activate(bench.activation()).unwrap();
+    (behind, device, bench)
+}
+
+#[test]
+fn behind_an_iommu_ring_tables_and_buffers_are_translated() {
+    for features in [0, F_EVENT_IDX | F_INDIRECT_DESC] {
+        let (behind, _device, mut bench) = behind(features);
+        assert_eq!(bench.queues[0].request(&[], 9000).unwrap().len, 9000);
+        if features & F_INDIRECT_DESC != 0 {
+            let sent = bench.queues[0].chain().writable_in_pieces(5000, 700).indirect().send();
+            bench.queues[0].kick_if_wanted();
+            let used = bench.queues[0].wait(5 * SECOND).unwrap();
+            assert_eq!((used.id, used.len), (sent.head.into(), 5000));
+        }
+        assert!(behind.faults().is_empty());
+    }
+}
+
+#[test]
+fn a_buffer_that_is_not_writable_fails_its_request_alone() {
+    let (behind, _device, mut bench) = behind(F_EVENT_IDX);
+    let (page, iova) = (RAM - 4096, Behind::SHIFT + RAM - 4096);
+    behind.unmap(iova, 4096);
+    for mapped in [false, true] {
+        if mapped {
+            behind.map(iova, 4096, page, 1);
+        }
+        bench.queues[0].chain().part(iova, 64, true).send();
+        bench.queues[0].kick_if_wanted();
+        assert_eq!(bench.queues[0].wait(5 * SECOND).map(|used| used.len), Some(0));
+        assert_eq!(behind.faults(), [(iova, "w")]);
+    }
+    let mut bytes = [1; 64];
+    vm_memory::Bytes::read_slice(&*behind.mem, &mut bytes, vm_memory::GuestAddress(page)).unwrap();
+    assert_eq!(bytes, [0; 64], "not a byte was written");
+    assert_eq!(bench.queues[0].request(&[], 8).unwrap().len, 8, "the queue goes on");
+    assert!(!bench.interrupt.asked_for_reset());
+}
+
+#[test]
+fn a_ring_that_is_taken_away_asks_for_a_reset() {
+    for name in ["descriptors", "available and used ring"] {
+        let (behind, mut device, mut bench) = behind(F_EVENT_IDX);
+        assert_eq!(bench.queues[0].request(&[], 8).unwrap().len, 8);
+        let layout = bench.queues[0].layout;
+        let place = if name == "descriptors" { layout.desc } else { layout.avail };
+        let iova = Behind::SHIFT + (place & !0xfff);
+        assert_eq!(behind.unmap(iova, 4096), virtio_iommu_spec::Status::Ok);
+        bench.queues[0].chain().writable(8).send();
+        bench.queues[0].kick();
+        assert!(bench.interrupt.wait_needs_reset(5 * SECOND), "{name}");
+        assert_eq!(bench.queues[0].wait(SECOND / 50), None, "{name}");
+        let faults = behind.faults();
+        assert!(
+            !faults.is_empty() && faults.iter().all(|(at, _)| at & !0xfff == iova),
+            "{name}: {faults:x?}"
+        );
+        device.reset();
+    }
+}
+
+#[test]
+fn an_unmapped_table_of_descriptors_asks_for_a_reset() {
+    let (behind, _device, mut bench) = behind(F_EVENT_IDX | F_INDIRECT_DESC);
+    let iova = Behind::SHIFT + RAM - 4096;
+    behind.unmap(iova, 4096);
+    bench.queues[0].raw(0, RawDesc { addr: iova, len: 16, flags: RawDesc::INDIRECT, next: 0 });
+    bench.queues[0].publish(0);
+    bench.queues[0].kick();
+    assert!(bench.interrupt.wait_needs_reset(5 * SECOND));
+    assert_eq!(behind.faults(), [(iova, "r")]);
+}
+
+#[test]
+fn an_iommu_that_is_reset_ends_the_device_not_the_machine() {
+    let (mut behind, mut device, mut bench) = behind(F_EVENT_IDX);
+    behind.viommu.reset();
+    bench.queues[0].chain().writable(8).send();
+    bench.queues[0].kick();
+    assert!(bench.interrupt.wait_needs_reset(5 * SECOND));
+    device.reset();
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use base::{GuestMem, GuestRam};
 use data_model::Span;
 
-use super::{DriverQueue, FakeInterrupt};
-use crate::virtio::{Activation, VirtioDevice};
+use super::{Behind, DriverQueue, FakeInterrupt};
+use crate::virtio::{Activation, Dma, VirtioDevice};
 
 /// Generous for one request, short for a test that waits in vain.
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -33,9 +33,18 @@ pub struct Bench {
     /// One for each queue of the device.
     pub queues: Vec<DriverQueue>,
     features: u64,
+    /// Memory as the device sees it.
+    dma: Dma,
 }
 
 impl Bench {
+    /// The same where the device is behind an IOMMU: it is told addresses `shift` above those in guest memory.
+    pub fn behind(behind: &Behind, device: &dyn VirtioDevice, features: u64) -> Bench {
+        let mut bench = Bench::new(behind.mem.clone(), device, features);
+        bench.queues.iter_mut().for_each(|queue| queue.shift = Behind::SHIFT);
+        Bench { dma: behind.dma(), ..bench }
+    }
+
     /// Rings of their largest size for `device`, with `features` negotiated.
     pub fn new(mem: Arc<GuestMem>, device: &dyn VirtioDevice, features: u64) -> Bench {
         let place = |n: usize| 0x1000 + QUEUE_AREA * n as u64;
@@ -43,13 +52,14 @@ impl Bench {
             DriverQueue::new(mem.clone(), place(n), QUEUE_AREA, *size, features & EVENT_IDX != 0)
         };
         let queues = device.queue_sizes().iter().enumerate().map(queue).collect();
-        Bench { mem, interrupt: Arc::new(FakeInterrupt::default()), queues, features }
+        let dma = mem.clone().into();
+        Bench { dma, mem, interrupt: Arc::new(FakeInterrupt::default()), queues, features }
     }
 
     /// What `VirtioDevice::activate` takes, with every queue enabled.
     pub fn activation(&self) -> Activation {
         Activation {
-            mem: self.mem.clone(),
+            mem: self.dma.clone(),
             interrupt: self.interrupt.clone(),
             queues: self.queues.iter().map(|queue| Some(queue.handle())).collect(),
             features: self.features,

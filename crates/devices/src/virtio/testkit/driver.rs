@@ -45,6 +45,8 @@ pub struct DriverQueue {
     pub(super) mem: Arc<GuestMem>,
     /// Where the ring lies.
     pub layout: RingLayout,
+    /// What is added to each address that the device is told: its IOVAs are so far above the addresses in guest memory.
+    pub shift: u64,
     size: u16,
     kick: EventFd,
     event_idx: bool,
@@ -67,6 +69,7 @@ impl DriverQueue {
         DriverQueue {
             mem,
             layout,
+            shift: 0,
             size,
             kick: base::new_event().expect("an event"),
             event_idx,
@@ -83,9 +86,9 @@ impl DriverQueue {
     /// The same queue as the device takes it.
     pub fn handle(&self) -> QueueHandle {
         let mut queue = Queue::new(self.size).expect("a power of two");
-        queue.try_set_desc_table_address(GuestAddress(self.layout.desc)).expect("aligned");
-        queue.try_set_avail_ring_address(GuestAddress(self.layout.avail)).expect("aligned");
-        queue.try_set_used_ring_address(GuestAddress(self.layout.used)).expect("aligned");
+        queue.try_set_desc_table_address(GuestAddress(self.layout.desc + self.shift)).expect("aligned");
+        queue.try_set_avail_ring_address(GuestAddress(self.layout.avail + self.shift)).expect("aligned");
+        queue.try_set_used_ring_address(GuestAddress(self.layout.used + self.shift)).expect("aligned");
         queue.set_event_idx(self.event_idx);
         queue.set_ready(true);
         QueueHandle { queue, kick: self.kick.try_clone().expect("an event") }
@@ -250,7 +253,7 @@ impl ChainBuilder<'_> {
     pub fn readable(mut self, bytes: &[u8]) -> Self {
         let at = self.queue.buffer(bytes.len() as u32);
         self.queue.mem.write_slice(bytes, GuestAddress(at)).expect("the buffer is in RAM");
-        self.parts.push((at, bytes.len() as u32, 0));
+        self.parts.push((at + self.queue.shift, bytes.len() as u32, 0));
         self
     }
 
@@ -265,7 +268,7 @@ impl ChainBuilder<'_> {
     /// Adds one writable buffer.
     pub fn writable(mut self, len: u32) -> Self {
         let at = self.queue.buffer(len);
-        self.parts.push((at, len, RawDesc::WRITE));
+        self.parts.push((at + self.queue.shift, len, RawDesc::WRITE));
         self
     }
 
@@ -279,7 +282,7 @@ impl ChainBuilder<'_> {
         self
     }
 
-    /// Adds a buffer anywhere, of any kind.
+    /// Adds a buffer anywhere, at the device's own address, of any kind.
     pub fn part(mut self, addr: u64, len: u32, writable: bool) -> Self {
         self.parts.push((addr, len, if writable { RawDesc::WRITE } else { 0 }));
         self
@@ -294,7 +297,8 @@ impl ChainBuilder<'_> {
     /// Writes the descriptors and makes the chain available.
     pub fn send(self) -> Sent {
         let ChainBuilder { queue, parts, indirect } = self;
-        let writable = parts.iter().filter(|p| p.2 & RawDesc::WRITE != 0).map(|p| (p.0, p.1)).collect();
+        let writable = parts.iter().filter(|p| p.2 & RawDesc::WRITE != 0);
+        let writable = writable.map(|p| (p.0.wrapping_sub(queue.shift), p.1)).collect();
         let wanted = if indirect { 1 } else { parts.len() };
         let taken: Vec<u16> = (0..wanted).map(|_| queue.free.pop().expect("the ring is full")).collect();
         let head = *taken.first().expect("a chain has a part");
@@ -304,7 +308,7 @@ impl ChainBuilder<'_> {
             for (n, desc) in linked(&parts, |n| n as u16).into_iter().enumerate() {
                 queue.raw_at(table + 16 * n as u64, desc);
             }
-            queue.raw(head, RawDesc { addr: table, len, flags: RawDesc::INDIRECT, next: 0 });
+            queue.raw(head, RawDesc { addr: table + queue.shift, len, flags: RawDesc::INDIRECT, next: 0 });
         } else {
             for (n, desc) in linked(&parts, |n| taken[n]).into_iter().enumerate() {
                 queue.raw(taken[n], desc);

@@ -11,11 +11,13 @@
 //! ```
 #![allow(clippy::expect_used, reason = "what the kit cannot do, the test that uses it did wrong")]
 
+mod behind;
 mod bench;
 mod driver;
 mod fakes;
 mod layout;
 
+pub use behind::Behind;
 pub use bench::{Bench, SECOND, ram};
 pub use driver::{ChainBuilder, DriverQueue, Reply, Sent, Used};
 pub use fakes::{FakeDoorbells, FakeInterrupt, FakeLine, FakeMapper, FakeMsiController, FakeVector};

@@ -13,7 +13,7 @@ fn start(
     handler: impl WorkerHandler,
 ) -> Worker {
     let interrupt = Arc::new(FakeInterrupt::default());
-    let activation = Activation { mem, interrupt, queues: vec![None, Some(handle)], features };
+    let activation = Activation { mem: mem.into(), interrupt, queues: vec![None, Some(handle)], features };
     Worker::start("test", activation, handler).unwrap()
 }
 

@@ -1,5 +1,6 @@
 //! A fake device on PCI, and a driver's hand on its registers.
 
+use base::GuestMem;
 use sync::Mutex;
 
 use super::*;
@@ -82,11 +83,22 @@ pub struct Machine {
 }
 
 pub fn machine_with(device: Box<dyn VirtioDevice>, seen: Arc<Mutex<Seen>>) -> Machine {
-    let (mem, msi) = (ram(RAM), Arc::new(FakeMsiController::default()));
+    let mem = ram(RAM);
+    machine_of(device, seen, mem.clone(), mem.into())
+}
+
+/// The same with a device that sees `mem` as `dma`.
+pub fn machine_of(
+    device: Box<dyn VirtioDevice>,
+    seen: Arc<Mutex<Seen>>,
+    mem: Arc<GuestMem>,
+    dma: Dma,
+) -> Machine {
+    let msi = Arc::new(FakeMsiController::default());
     let (doorbells, line) = (Arc::new(FakeDoorbells::default()), Arc::new(FakeLine::default()));
     let deps = PciDeps {
         at: Bdf::new(0, 3, 0).unwrap(),
-        mem: mem.clone(),
+        mem: dma,
         msi: msi.clone(),
         doorbells: doorbells.clone(),
         line: Some(line.clone()),
