@@ -124,7 +124,8 @@ impl World {
     /// A new device under these rules; no features are negotiated.
     pub fn new(rules: &Rules, memory: &Memory) -> World {
         let groups = if rules.emulated { GROUPS - 1 } else { GROUPS };
-        let hosts: Vec<_> = (0..groups).map(|group| FakeHost::new(limits(rules, group))).collect();
+        let hosts: Vec<_> =
+            (0..groups).map(|group| FakeHost::new(limits(rules, group)).expect("a container")).collect();
         let legs = hosts
             .iter()
             .enumerate()

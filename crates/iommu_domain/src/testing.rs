@@ -1,9 +1,10 @@
-//! A VFIO container that exists only in memory and answers as the kernel does, faults on demand.
+//! A VFIO container that exists only in memory, faults on demand: a [`MixedDomain`] with the manners of type1, behind
+//! the calls of [`DmaHost`].
 //!
 //! Built into a [`Type1Leg`](crate::Type1Leg) it makes the leg that tests, fuzzers and benchmarks stand on. Faults are
-//! armed with [`base::FaultPlan`].
+//! armed with [`base::FaultPlan`]. What it answers is the model's word alone, and the model is held against the real
+//! kernel by the package `rig`.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ use base::{CallId, HostSlice, fault_point};
 use data_model::Span;
 use sync::Mutex;
 
+use crate::mixed::model::Type1Model;
+use crate::mixed::{ConfigError, Failure, MapRequest, MixedDomain, Slot, Target, Type1Kernel, UnmapRequest};
 use crate::{DmaHost, Perm, Type1Leg};
 
 /// What the kernel would check against.
@@ -27,9 +30,8 @@ pub struct FakeLimits {
 /// A mapping as the kernel holds it: host address and permission.
 pub type FakeMapping = (Span, u64, Perm);
 
-#[derive(Default)]
 struct State {
-    entries: BTreeMap<u64, (Span, u64, Perm)>,
+    domain: MixedDomain,
     resets: u32,
     calls: u64,
 }
@@ -37,7 +39,7 @@ struct State {
 /// The container; clones share one state, so a test keeps one to look inside.
 #[derive(Clone)]
 pub struct FakeHost {
-    limits: Arc<FakeLimits>,
+    entries: u32,
     state: Arc<Mutex<State>>,
 }
 
@@ -45,9 +47,13 @@ pub struct FakeHost {
 pub type FakeLeg = Type1Leg<FakeHost>;
 
 impl FakeHost {
-    /// An empty container.
-    pub fn new(limits: FakeLimits) -> FakeHost {
-        FakeHost { limits: Arc::new(limits), state: Arc::default() }
+    /// An empty container; the error says what no kernel would report.
+    pub fn new(limits: FakeLimits) -> Result<FakeHost, ConfigError> {
+        let FakeLimits { granule, allowed, entries } = limits;
+        // A host address counts as an offset into all the memory there can be.
+        let model = Type1Model { granule, allowed, entries, memory: u64::MAX, lock_limit: None };
+        let domain = model.domain(Type1Kernel::V6_12)?;
+        Ok(FakeHost { entries, state: Arc::new(Mutex::new(State { domain, resets: 0, calls: 0 })) })
     }
 
     /// A leg over this container.
@@ -57,12 +63,12 @@ impl FakeHost {
 
     /// What is mapped, by rising IOVA.
     pub fn mappings(&self) -> Vec<FakeMapping> {
-        self.state.lock().entries.values().copied().collect()
+        self.state.lock().domain.state().slots.iter().map(held).collect()
     }
 
     /// Whether exactly `expected` is mapped, given by rising IOVA.
     pub fn matches(&self, expected: impl Iterator<Item = FakeMapping>) -> bool {
-        self.state.lock().entries.values().copied().eq(expected)
+        self.state.lock().domain.state().slots.iter().map(held).eq(expected)
     }
 
     /// How often the devices were reset.
@@ -76,72 +82,51 @@ impl FakeHost {
     }
 }
 
-/// The kernel's answers that the fake gives, by number.
-#[derive(Clone, Copy)]
-enum Errno {
-    Exist = 17,
-    Inval = 22,
-    NoSpace = 28,
+fn held(slot: &Slot) -> FakeMapping {
+    (slot.span, slot.target.start(), slot.perm)
 }
 
-fn errno(code: Errno) -> io::Error {
-    io::Error::from_raw_os_error(code as i32)
+/// The model's refusal as the kernel would say it.
+fn errno(failure: Failure) -> io::Error {
+    io::Error::from_raw_os_error(failure.errno.code())
+}
+
+impl State {
+    /// A call begins; it may have been armed to fail.
+    fn begin(&mut self, call: CallId) -> io::Result<()> {
+        self.calls += 1;
+        fault_point(call)
+    }
 }
 
 impl DmaHost for FakeHost {
-    /// In the kernel's order: alignment, overlap, entries, aperture.
     fn map(&self, iova: Span, memory: HostSlice<'_>, perm: Perm) -> io::Result<()> {
         let mut state = self.state.lock();
-        state.calls += 1;
-        fault_point(CallId::Type1Map)?;
-        let granule = self.limits.granule;
-        let aligned = iova.is_aligned(granule) && memory.address().is_multiple_of(granule);
-        if !aligned || iova.len() != Some(memory.len()) || perm == Perm::NONE {
-            return Err(errno(Errno::Inval));
-        }
-        let below = state.entries.range(..=iova.last()).next_back();
-        if below.is_some_and(|(_, (there, ..))| there.overlaps(&iova)) {
-            return Err(errno(Errno::Exist));
-        }
-        if state.entries.len() as u64 >= u64::from(self.limits.entries) {
-            return Err(errno(Errno::NoSpace));
-        }
-        if !self.limits.allowed.iter().any(|range| range.covers(&iova)) {
-            return Err(errno(Errno::Inval));
-        }
-        state.entries.insert(iova.start(), (iova, memory.address(), perm));
-        Ok(())
+        state.begin(CallId::Type1Map)?;
+        let target = Target::Ram { backing: 0, offset: memory.address() };
+        // All of the address space has no length that fits, and the kernel no call for it.
+        let len = iova.len().filter(|len| *len == memory.len()).ok_or(io::ErrorKind::InvalidInput)?;
+        state.domain.map(MapRequest::new(iova.start(), len, target, perm)).map_err(errno)
     }
 
     fn unmap(&self, iova: Span) -> io::Result<u64> {
         let mut state = self.state.lock();
-        state.calls += 1;
-        fault_point(CallId::Type1Unmap)?;
-        let split = |at: u64| {
-            let below = state.entries.range(..=at).next_back();
-            below.is_some_and(|(_, (there, ..))| there.contains(at) && !iova.covers(there))
-        };
-        if !iova.is_aligned(self.limits.granule) || split(iova.start()) || split(iova.last()) {
-            return Err(errno(Errno::Inval));
+        state.begin(CallId::Type1Unmap)?;
+        match iova.len() {
+            Some(len) => state.domain.unmap(UnmapRequest::range(iova.start(), len)).map_err(errno),
+            None => Ok(state.domain.unmap_all()),
         }
-        let gone = state.entries.extract_if(iova.start()..=iova.last(), |_, _| true);
-        Ok(gone.fold(0, |sum, (_, (span, ..))| sum.saturating_add(span.len().unwrap_or(u64::MAX))))
     }
 
     fn unmap_all(&self) -> io::Result<u64> {
         let mut state = self.state.lock();
-        state.calls += 1;
-        fault_point(CallId::Type1UnmapAll)?;
-        let bytes = state
-            .entries
-            .values()
-            .fold(0u64, |sum, (span, ..)| sum.saturating_add(span.len().unwrap_or(u64::MAX)));
-        state.entries.clear();
-        Ok(bytes)
+        state.begin(CallId::Type1UnmapAll)?;
+        state.domain.unmap(UnmapRequest::all()).map_err(errno)
     }
 
     fn available(&self) -> Option<u32> {
-        Some(self.limits.entries.saturating_sub(self.state.lock().entries.len() as u32))
+        let live = self.state.lock().domain.state().slots.len() as u32;
+        Some(self.entries.saturating_sub(live))
     }
 
     fn reset_devices(&self) -> io::Result<()> {

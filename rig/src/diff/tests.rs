@@ -45,7 +45,7 @@ fn fake(model: &Type1Model) -> (FakeHost, HostTrace<FakeHost>) {
     let (_, memory) = HostMemory::of_ram(&ram).pop().unwrap();
     let limits =
         FakeLimits { granule: model.granule, allowed: model.allowed.clone(), entries: model.entries };
-    let host = FakeHost::new(limits);
+    let host = FakeHost::new(limits).unwrap();
     (host.clone(), HostTrace::new(host, memory))
 }
 

@@ -51,7 +51,7 @@ pub fn with(config: IommuConfig, entries: u32) -> Bench {
     let (below, above) = Span::ALL.without(&window());
     let limits =
         FakeLimits { granule: PAGE, allowed: [below, above].into_iter().flatten().collect(), entries };
-    let hosts: Vec<_> = (0..3).map(|_| FakeHost::new(limits.clone())).collect();
+    let hosts: Vec<_> = (0..3).map(|_| FakeHost::new(limits.clone()).unwrap()).collect();
     let legs = hosts
         .iter()
         .enumerate()

@@ -1,5 +1,5 @@
-//! The fake container that all other tests of this crate stand on, held against the model of type1 in Linux 7.3: the same
-//! requests, the same answers.
+//! The fake container that all other tests of this crate stand on is the model behind other calls: the same requests, the
+//! same answers, the same memory. And the personalities of type1 against one another.
 
 use base::{GuestRam, HostMemory};
 use data_model::Span;
@@ -28,7 +28,7 @@ fn fake(model: &Type1Model) -> (HostTrace<FakeHost>, FakeHost) {
     let ram = GuestRam::new(&[of(0, MEMORY)]).unwrap();
     let (_, memory) = HostMemory::of_ram(&ram).pop().unwrap();
     let limits = FakeLimits { granule: PAGE, allowed: model.allowed.clone(), entries: model.entries };
-    let host = FakeHost::new(limits);
+    let host = FakeHost::new(limits).unwrap();
     (HostTrace::new(host.clone(), memory), host)
 }
 
@@ -67,7 +67,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_fake_container_answers_as_type1_does(
+    fn the_fake_container_passes_on_what_is_asked_and_answered(
         ops in prop::collection::vec(ops(), 1..80), entries in 2..8u32, to_the_end in any::<bool>(),
     ) {
         let model = model(entries, to_the_end);

@@ -86,7 +86,7 @@ impl Plan {
             entries: self.entries,
         };
         let groups = self.endpoints.iter().filter_map(|endpoint| endpoint.1).max().map_or(0, |most| most + 1);
-        let hosts: Vec<_> = (0..groups).map(|_| FakeHost::new(limits.clone())).collect();
+        let hosts: Vec<_> = (0..groups).map(|_| FakeHost::new(limits.clone()).unwrap()).collect();
         let legs = hosts
             .iter()
             .enumerate()
