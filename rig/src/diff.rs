@@ -7,7 +7,7 @@ use std::fmt;
 
 use anyhow::{Result, ensure};
 use iommu_domain::mixed::model::{TraceOp, Traced, Type1Model};
-use iommu_domain::mixed::{Errno, MixedDomain, Type1Kernel};
+use iommu_domain::mixed::{Errno, MapRequest, MixedDomain, Type1Kernel, UnmapRequest};
 
 /// Requests that are remembered for a replay.
 const REMEMBERED: usize = 4096;
@@ -155,9 +155,11 @@ impl Tally {
             TraceOp::Map { .. } => "map",
             TraceOp::Unmap { .. } => "unmap",
             TraceOp::UnmapAll => "unmap all",
+            TraceOp::MapAsTold(_) => "raw map",
+            TraceOp::UnmapAsTold(_) => "raw unmap",
         };
         let outcome = match (op, answer) {
-            (TraceOp::Map { .. }, Ok(_)) => "done".into(),
+            (TraceOp::Map { .. } | TraceOp::MapAsTold(_), Ok(_)) => "done".into(),
             (_, Ok(0)) => "nothing there".into(),
             (_, Ok(_)) => "bytes".into(),
             (_, Err(errno)) => errno.to_string(),
@@ -202,6 +204,13 @@ fn show(op: &TraceOp) -> String {
         }
         TraceOp::Unmap { iova, size } => format!("unmap {iova:#x}+{size:#x}"),
         TraceOp::UnmapAll => "unmap all".into(),
+        TraceOp::MapAsTold(MapRequest { iova, len, target, perm, flags, .. }) => {
+            let target = target.start();
+            format!("raw map {iova:#x}+{len:#x} to {target:#x} {perm} flags {flags:#x}")
+        }
+        TraceOp::UnmapAsTold(UnmapRequest { iova, len, all, flags }) => {
+            format!("raw unmap {iova:#x}+{len:#x} all {all} flags {flags:#x}")
+        }
     }
 }
 

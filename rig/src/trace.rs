@@ -2,7 +2,9 @@
 //!
 //! Addresses fold onto a few pages around the edges: 0, 4 GiB, both ends of each range that may be mapped, and the end
 //! of the address space; one in three lies in a field of its own, where many mappings live at once. Half way, more
-//! mappings are asked for than the container takes.
+//! mappings are asked for than the container takes. One request in eight is of the kind that [`told`] makes.
+
+mod told;
 
 use std::ops::Range;
 
@@ -19,6 +21,8 @@ const FIELD: u64 = 4096;
 const CLEAR: u64 = 500;
 /// One number in so many is off its alignment.
 const ODD: u64 = 40;
+/// One request in so many is none that the product would make.
+const TOLD: u64 = 8;
 
 /// An endless source of requests.
 pub struct Trace {
@@ -71,13 +75,16 @@ impl Trace {
         let size = 1 + self.random.below(4);
         let va_offset = self.random.below(self.pages - size) * self.granule + self.odd();
         let size = size * self.granule + self.odd();
-        let perm = match self.random.below(24) {
+        TraceOp::Map { iova, size, va_offset, perm: self.perm() }
+    }
+
+    fn perm(&mut self) -> Perm {
+        match self.random.below(24) {
             0 => Perm::NONE,
             1..6 => Perm::READ,
             6..11 => Perm::WRITE,
             _ => Perm::READ_WRITE,
-        };
-        TraceOp::Map { iova, size, va_offset, perm }
+        }
     }
 
     fn unmap(&mut self) -> TraceOp {
@@ -114,6 +121,8 @@ impl Iterator for Trace {
             self.fill()
         } else if self.random.once_in(CLEAR) {
             TraceOp::UnmapAll
+        } else if self.random.once_in(TOLD) {
+            self.told()
         } else if self.random.below(5) < 3 {
             self.map()
         } else {

@@ -35,7 +35,7 @@ impl DmaPerm {
     /// Both.
     pub const READ_WRITE: DmaPerm = DmaPerm { read: true, write: true };
 
-    fn flags(self) -> u32 {
+    pub(crate) fn flags(self) -> u32 {
         let read = if self.read { VFIO_DMA_MAP_FLAG_READ } else { 0 };
         let write = if self.write { VFIO_DMA_MAP_FLAG_WRITE } else { 0 };
         read | write
@@ -44,11 +44,11 @@ impl DmaPerm {
 
 /// `struct vfio_iommu_type1_dma_unmap` without the dirty bitmap, which we never ask for.
 #[repr(C)]
-struct Unmap {
-    argsz: u32,
-    flags: u32,
-    iova: u64,
-    size: u64,
+pub(crate) struct Unmap {
+    pub argsz: u32,
+    pub flags: u32,
+    pub iova: u64,
+    pub size: u64,
 }
 
 // SAFETY: plain repr(C) data in the kernel's layout, passed to VFIO_IOMMU_UNMAP_DMA alone.

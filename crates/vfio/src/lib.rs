@@ -16,6 +16,8 @@ mod group;
 mod ioctl;
 mod irq;
 mod memory;
+#[cfg(feature = "raw")]
+mod raw;
 mod region;
 mod type1_info;
 
@@ -25,5 +27,7 @@ pub use device::Device;
 pub use error::{InfoError, VfioError};
 pub use group::Group;
 pub use irq::{IrqAction, IrqInfo, PciIrq};
+#[cfg(feature = "raw")]
+pub use raw::{NOWHERE, RawMap};
 pub use region::RegionInfo;
 pub use type1_info::Type1Info;

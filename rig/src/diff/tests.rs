@@ -2,8 +2,8 @@
 
 use base::{GuestRam, HostMemory};
 use data_model::Span;
-use iommu_domain::mixed::Errno;
 use iommu_domain::mixed::model::{HostTrace, TraceOp, Traced, Type1Model};
+use iommu_domain::mixed::{Errno, Type1Kernel};
 use iommu_domain::testing::{FakeHost, FakeLimits};
 use iommu_domain::{DmaHost, Perm};
 
@@ -82,6 +82,29 @@ fn a_container_that_answers_rightly_passes_and_every_answer_occurs() {
         assert!(tally.of(kind, outcome) > 0, "{kind} {outcome}: {tally}");
     }
     assert_eq!(host.mappings(), []);
+}
+
+#[test]
+fn a_container_that_can_be_asked_everything_is_asked_for_every_mistake() {
+    let model = model(400);
+    let host = model.domain(Type1Kernel::V6_12).unwrap();
+    let mut diff = Diff::new(&model, host, &|| None).unwrap();
+    let tally = diff.run(Trace::new(&model, 1, OPS), OPS, |_| ()).unwrap();
+    for (kind, outcome) in [
+        ("raw map", "done"),
+        ("raw map", "EEXIST"),
+        ("raw map", "EFAULT"),
+        ("raw map", "EINVAL"),
+        ("raw unmap", "bytes"),
+        ("raw unmap", "nothing there"),
+        ("raw unmap", "EINVAL"),
+    ] {
+        assert!(tally.of(kind, outcome) > 0, "{kind} {outcome}: {tally}");
+    }
+    let other = model.domain(Type1Kernel::V7_3).unwrap();
+    let mut diff = Diff::new(&model, other, &|| None).unwrap();
+    let Err(error) = diff.run(Trace::new(&model, 1, OPS), OPS, |_| ()) else { panic!("they differ") };
+    assert!(error.to_string().contains("the host says EOVERFLOW, the model EINVAL"), "{error}");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What the requests reach.
 
 use data_model::Span;
+use iommu_domain::mixed::MapRequest;
 use iommu_domain::mixed::model::{TraceOp, Type1Model};
+use vfio::NOWHERE;
 
 use super::Trace;
 
@@ -29,7 +31,7 @@ fn requests_lie_around_every_edge() {
         .take(20_000)
         .filter_map(|op| match op {
             TraceOp::Map { iova, .. } | TraceOp::Unmap { iova, .. } => Some(iova),
-            TraceOp::UnmapAll => None,
+            _ => None,
         })
         .collect();
     for edge in [0u64, 1 << 32, 0xfee0_0000, 0xfef0_0000, 1 << 39] {
@@ -37,4 +39,28 @@ fn requests_lie_around_every_edge() {
         assert!(starts.contains(&edge.wrapping_sub(0x1000)), "below {edge:#x}");
     }
     assert!(starts.iter().any(|iova| !iova.is_multiple_of(0x1000)));
+}
+
+#[test]
+fn what_the_product_cannot_say_is_asked_too() {
+    let maps: Vec<MapRequest> = Trace::new(&model(), 5, 20_000)
+        .take(20_000)
+        .filter_map(|op| match op {
+            TraceOp::MapAsTold(request) => Some(request),
+            _ => None,
+        })
+        .collect();
+    let wraps = |start: u64, len: u64| len != 0 && Span::from_len(start, len).is_none();
+    type Kind = fn(&MapRequest) -> bool;
+    let kinds: [(&str, Kind); 4] = [
+        ("nothing", |map| map.len == 0),
+        ("a flag", |map| map.flags != 0),
+        ("no memory", |map| map.flags == 0 && NOWHERE.contains(&map.target.start())),
+        ("only just no memory", |map| map.len == 0x1000 && NOWHERE.contains(&map.target.start())),
+    ];
+    for (name, is) in kinds {
+        assert!(maps.iter().any(is), "{name}");
+    }
+    assert!(maps.iter().any(|map| wraps(map.iova, map.len)));
+    assert!(maps.iter().any(|map| wraps(map.target.start(), map.len)));
 }

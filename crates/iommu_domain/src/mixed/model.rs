@@ -37,6 +37,10 @@ pub enum TraceOp {
     },
     /// Unmaps everything.
     UnmapAll,
+    /// A map in numbers that nobody has checked.
+    MapAsTold(MapRequest),
+    /// An unmap in numbers that nobody has checked.
+    UnmapAsTold(UnmapRequest),
 }
 
 /// Something that a trace can be played to.
@@ -61,6 +65,8 @@ impl Traced for MixedDomain {
             }
             TraceOp::Unmap { iova, size } => self.unmap(UnmapRequest::range(iova, size)),
             TraceOp::UnmapAll => Ok(self.unmap_all()),
+            TraceOp::MapAsTold(request) => self.map(request).map(|()| 0),
+            TraceOp::UnmapAsTold(request) => self.unmap(request),
         };
         answer.map_err(|failure: Failure| failure.errno)
     }
@@ -128,6 +134,7 @@ impl<H: DmaHost> Traced for HostTrace<H> {
             }
             TraceOp::Unmap { iova, size } => Span::from_len(iova, size).is_some(),
             TraceOp::UnmapAll => true,
+            TraceOp::MapAsTold(_) | TraceOp::UnmapAsTold(_) => false,
         }
     }
 
@@ -140,6 +147,7 @@ impl<H: DmaHost> Traced for HostTrace<H> {
             }
             TraceOp::Unmap { iova, size } => self.host.unmap(Span::from_len(iova, size).ok_or(Errno::Io)?),
             TraceOp::UnmapAll => self.host.unmap_all(),
+            TraceOp::MapAsTold(_) | TraceOp::UnmapAsTold(_) => return Err(Errno::Io),
         };
         answer.map_err(|error: io::Error| Errno::from_code(error.raw_os_error().unwrap_or_default()))
     }
