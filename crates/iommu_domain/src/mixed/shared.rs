@@ -1,9 +1,9 @@
 //! A domain for several threads: one lock, and a generation that can be read without it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use sync::Mutex;
+use sync::atomic::{AtomicU64, Ordering};
 
 use super::{DeviceId, Errno, Failure, MixedDomain, Reason};
 
