@@ -34,11 +34,6 @@ const TARGETS: &[(&str, u64, u64)] = &[
     ("vfio_config", 80_000, 200_000),
 ];
 
-/// Scale of a check.
-pub const CI: u64 = 1;
-/// Scale of a night.
-pub const NIGHT: u64 = 50;
-
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// What cargo-fuzz passes: edge coverage by counters, and the sanitizer.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

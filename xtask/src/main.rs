@@ -2,8 +2,10 @@
 
 mod ci;
 mod cover;
+mod deep;
 mod fuzz;
 mod lint;
+mod page;
 mod suites;
 
 use std::path::{Path, PathBuf};
@@ -29,12 +31,14 @@ enum Chore {
         #[arg(long)]
         write: bool,
     },
-    /// Run the long suites in the size of a night
+    /// Run the suites, the checkers and the lab in the size of a night
     Nightly(suites::Args),
     /// Run the fuzz targets
     Fuzz(fuzz::Args),
-    /// Measure what the tests cover (needs cargo-llvm-cov)
-    Cover,
+    /// Measure what the tests cover, and hold it against the floors
+    Cover(cover::Args),
+    /// Run tests under loom, miri or AddressSanitizer
+    Deep(deep::Args),
     /// Prepare what is missing, then lint, test, check the other architecture and run the lab
     Ci(ci::Args),
 }
@@ -45,7 +49,8 @@ fn main() -> ExitCode {
         Chore::Rows { write } => lint::rows(&root, write),
         Chore::Nightly(args) => suites::nightly(&root, &args),
         Chore::Fuzz(args) => fuzz::run(&root, &args),
-        Chore::Cover => cover::run(&root),
+        Chore::Cover(args) => cover::run(&root, &args),
+        Chore::Deep(args) => deep::run(&root, &args),
         Chore::Ci(args) => ci::run(&root, &args),
     });
     match done {

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::ci::{Figures, Step, Tests, report};
-use crate::fuzz;
+use crate::ci::{Figures, Step, Tests, lab_steps, report};
+use crate::deep::{self, Checker};
+use crate::{cover, fuzz};
 
 /// What `cargo xtask nightly` takes.
 #[derive(clap::Args)]
@@ -13,21 +14,48 @@ pub struct Args {
     /// First seed of random suites; another one each night finds more
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Part of a night: 0.01 makes minutes of its hours. No suite gets smaller than in a check
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// Leave out the runs in the lab host
+    #[arg(long)]
+    no_lab: bool,
 }
 
 /// How much of each suite.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     model: u64,
     chains: u64,
-    growth: u32,
-    seed: u64,
+    growth: u64,
+    /// Times ten million executions.
+    fuzz: u64,
+    /// Requests to the kernel.
+    pub kernel: u64,
+    pub seed: u64,
 }
 
 /// Minutes.
-pub const CI: Size = Size { model: 100_000_000, chains: 4_000, growth: 2, seed: 1 };
+pub const CI: Size =
+    Size { model: 100_000_000, chains: 4_000, growth: 2, fuzz: 1, kernel: 1_000_000, seed: 1 };
 /// Hours.
-const NIGHT: Size = Size { model: 10_000_000_000, chains: 400_000, growth: 20, seed: 1 };
+const NIGHT: Size =
+    Size { model: 10_000_000_000, chains: 400_000, growth: 20, fuzz: 50, kernel: 20_000_000, seed: 1 };
+
+impl Size {
+    /// A part of a night, no less than a check.
+    fn part(scale: f64, seed: u64) -> Size {
+        let part = |check: u64, night: u64| check.max((night as f64 * scale) as u64);
+        Size {
+            model: part(CI.model, NIGHT.model),
+            chains: part(CI.chains, NIGHT.chains),
+            growth: part(CI.growth, NIGHT.growth),
+            fuzz: part(CI.fuzz, NIGHT.fuzz),
+            kernel: part(CI.kernel, NIGHT.kernel),
+            seed,
+        }
+    }
+}
 
 /// One step for each suite.
 pub fn steps(size: Size) -> Vec<Step> {
@@ -44,7 +72,8 @@ pub fn steps(size: Size) -> Vec<Step> {
         suite("model", &[("--size", size.model), ("--threads", threads()), seed]),
         suite("faults", &[]),
         suite("chains", &[("--size", size.chains), seed]),
-        suite("growth", &[("--rounds", size.growth.into())]),
+        suite("growth", &[("--rounds", size.growth)]),
+        fuzz::step(size.fuzz),
     ]
 }
 
@@ -52,12 +81,27 @@ fn threads() -> u64 {
     std::thread::available_parallelism().map_or(2, |count| count.get() as u64)
 }
 
-/// Runs the suites and the fuzz targets in the size of a night.
+/// Runs everything that is worth more time than a check has, and the checkers; true when all were content.
 pub fn nightly(root: &Path, args: &Args) -> anyhow::Result<bool> {
     let begun = Instant::now();
-    let mut steps = steps(Size { seed: args.seed, ..NIGHT });
-    steps.push(fuzz::step(fuzz::NIGHT));
+    let size = Size::part(args.scale, args.seed);
+    println!("nightly: {size:?}");
+    let mut steps = steps(size);
+    steps.extend([Checker::Loom, Checker::Miri, Checker::Sanitizer].map(deep::step));
+    steps.push(cover::step());
+    if !args.no_lab {
+        steps.extend(lab_steps(size));
+    }
     let mut figures = Figures::default();
-    let outcomes: Vec<_> = steps.into_iter().map(|step| step.run(root, &mut figures)).collect();
+    let run = |step: Step| {
+        println!("\nnightly: {}", step.name);
+        step.run(root, &mut figures)
+    };
+    let outcomes: Vec<_> = steps.into_iter().map(run).collect();
+    println!("\nnightly: the figures");
+    figures.lines().for_each(|line| println!("{line}"));
     Ok(report(&outcomes, begun.elapsed()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,13 +5,22 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::Context;
+use crate::page;
 
 /// Suites whose lines are kept.
-const SUITES: &[&str] = &["model", "faults", "chains", "growth", "fuzz"];
-const PAGE: &str = "docs/src/testing.md";
-const BEGIN: &str = "<!-- figures: written by `cargo xtask ci --write-report` -->";
-const END: &str = "<!-- end of figures -->";
+const SUITES: &[&str] = &[
+    "model",
+    "faults",
+    "chains",
+    "growth",
+    "fuzz",
+    "cover",
+    "loom",
+    "miri",
+    "sanitizer",
+    "kernel x86_64",
+    "kernel aarch64",
+];
 
 /// Passes output on and keeps the figures in it.
 #[derive(Default)]
@@ -42,20 +51,14 @@ impl Write for Figures {
 }
 
 impl Figures {
-    /// Puts the figures between the markers of the page.
-    pub fn write(&self, root: &Path) -> anyhow::Result<()> {
-        let path = root.join(PAGE);
-        let old =
-            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let new = self.placed(&old).with_context(|| format!("{PAGE} has no markers for the figures"))?;
-        std::fs::write(&path, new).with_context(|| format!("cannot write {}", path.display()))
+    /// What was kept.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.kept.iter().map(String::as_str)
     }
 
-    /// The page with the figures in place of those that stand there.
-    fn placed(&self, page: &str) -> Option<String> {
-        let (before, rest) = page.split_once(BEGIN)?;
-        let (_, after) = rest.split_once(END)?;
-        Some(format!("{before}{BEGIN}\n```text\n{}\n```\n{END}{after}", self.kept.join("\n")))
+    /// Puts the figures into the page.
+    pub fn write(&self, root: &Path) -> anyhow::Result<()> {
+        page::write(root, "figures", &format!("```text\n{}\n```", self.kept.join("\n")))
     }
 }
 

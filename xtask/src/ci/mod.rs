@@ -17,7 +17,8 @@ use counts::Counts;
 pub use figures::Figures;
 pub use step::{Outcome, Step, Tests};
 
-use crate::{fuzz, lint, suites};
+use crate::deep::{self, Checker};
+use crate::{lint, suites};
 
 /// What `cargo xtask ci` takes.
 #[derive(clap::Args)]
@@ -82,16 +83,22 @@ fn steps(args: &Args) -> Vec<Step> {
         ),
     ];
     steps.extend(suites::steps(suites::CI));
-    steps.push(fuzz::step(fuzz::CI));
+    steps.push(deep::step(Checker::Loom));
     if !args.no_lab {
-        steps.extend(LAB_ARCHES.iter().flat_map(|arch| rig::steps(arch)));
-        steps.extend(
-            LAB_ARCHES
-                .iter()
-                .map(|arch| cargo(&format!("lab {arch}"), Tests::Expected, &["lab", "test", "--arch", arch])),
-        );
+        steps.extend(lab_steps(suites::CI));
     }
     steps
+}
+
+/// What runs in the lab host, of either architecture.
+pub fn lab_steps(size: suites::Size) -> Vec<Step> {
+    let scenarios = |arch: &&str| {
+        let mut command = Command::new("cargo");
+        command.args(["lab", "test", "--arch", arch]);
+        Step { name: format!("lab {arch}"), command, tests: Tests::Expected }
+    };
+    let kernels = LAB_ARCHES.iter().flat_map(|arch| rig::steps(arch, size.kernel, size.seed));
+    kernels.chain(LAB_ARCHES.iter().map(scenarios)).collect()
 }
 
 fn lint_step(root: &Path) -> Outcome {

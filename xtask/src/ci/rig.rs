@@ -4,15 +4,12 @@ use std::process::Command;
 
 use super::{Step, Tests};
 
-/// Requests in one run.
-const REQUESTS: &str = "1000000";
-
-/// Builds the rig for a lab host and runs it there.
-pub fn steps(arch: &str) -> [Step; 2] {
+/// Builds the rig for a lab host and puts `ops` requests to its kernel.
+pub fn steps(arch: &str, ops: u64, seed: u64) -> [Step; 2] {
     let target = format!("{arch}-unknown-linux-musl");
     let folder = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
     let program = format!("{folder}/{target}/release/rig");
-    let check = format!("rig kernel-diff --device $NVME --ops {REQUESTS}");
+    let check = format!("rig kernel-diff --device $NVME --ops {ops} --seed {seed}");
     let cargo = |name: String, tests, words: &[&str]| {
         let mut command = Command::new("cargo");
         command.args(words);

@@ -1,5 +1,5 @@
 //! Each row of the conformance page has a test that carries its number: in its name, or as the name of a case or the message of an
-//! assertion (a string that begins with it).
+//! assertion (a string that begins with it). And the page names the tests that there are: its last column is generated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,8 +13,24 @@ use super::violation::Violation;
 /// The page that lists the rows: tables whose first cell is a letter and a number.
 const PAGE: &str = "docs/src/conformance.md";
 
-/// Reports the rows that no test names.
+/// Reports the rows that no test names, and those beside which the page names other tests than there are.
 pub fn check(tree: &Tree) -> Vec<Violation> {
+    missing(tree).into_iter().chain(stale(tree)).collect()
+}
+
+/// The first line of the page that is not as `cargo xtask rows --write` would write it.
+fn stale(tree: &Tree) -> Option<Violation> {
+    let page = tree.texts.get(PAGE)?;
+    let fresh = with_tests(page, &test_names(tree));
+    let differs = |(old, new): (&str, &str)| old != new;
+    let line = page.lines().zip(fresh.lines()).position(differs)?;
+    let (what, remedy) =
+        ("the tests named here are not those that there are".into(), "cargo xtask rows --write");
+    Some(Violation { path: PAGE.into(), line: line + 1, law: "rows", what, remedy })
+}
+
+/// The rows that no test names.
+pub fn missing(tree: &Tree) -> Vec<Violation> {
     let named: BTreeSet<String> = tree.sources.iter().filter(of_device).flat_map(named_rows).collect();
     let missing = rows(tree).into_iter().filter(|(_, row)| !named.contains(row));
     missing

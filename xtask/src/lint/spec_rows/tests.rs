@@ -30,3 +30,15 @@ fn a_test_names_its_rows_by_whole_words() {
     assert_eq!(missing(tests, "const CASES: &[&str] = &[\"A1\", \"A10: more\", \"no U2\"];\n"), [7]);
     assert_eq!(missing("crates/devices/src/a.rs", "fn a1_x() {}\n"), [5, 6, 7], "product code shows nothing");
 }
+
+#[test]
+fn the_page_names_the_tests_that_there_are() {
+    let page = |cell: &str| format!("| row | the device | shown by |\n|---|---|---|\n| A1 | x | {cell} |\n");
+    let tests = ("crates/devices/src/a/tests.rs", "#[test]\nfn a1_x() {}\n");
+    let lines = |page: String| {
+        let found = check(&Tree::from_files([(PAGE, page.as_str()), tests]));
+        found.iter().map(|violation| violation.line).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(page("`a1_x` (tests.rs)")), [0usize; 0]);
+    assert_eq!(lines(page("`a1_y` (tests.rs)")), [3]);
+}
