@@ -84,7 +84,7 @@ fn describe(container: &Container) -> Result<Type1Model> {
 }
 
 /// The number of the device's IOMMU group.
-fn group_of(device: &str) -> Result<u32> {
+pub fn group_of(device: &str) -> Result<u32> {
     let link = format!("/sys/bus/pci/devices/{device}/iommu_group");
     let target =
         std::fs::read_link(&link).with_context(|| format!("reading {link}; is there such a device?"))?;

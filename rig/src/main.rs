@@ -1,13 +1,18 @@
-//! `rig kernel-diff --device ADDRESS`: holds the kernel's VFIO against the models that the other tests stand on.
+//! Checks and measurements of a kernel's VFIO, made by a process on a host or in a guest.
 //!
-//! Runs as root on a host whose device is bound to vfio-pci; the exit code says whether there was a difference.
+//! `rig kernel-diff` holds the kernel against the models that the other tests stand on; `rig map-bench` and `rig read-bench`
+//! measure. Runs as root, the device bound to vfio-pci; the exit code says whether all went well.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "the figures are its output")]
 
+mod bench;
 mod diff;
 mod kernel;
+mod map_bench;
 mod random;
 mod raw;
+mod read_bench;
+mod statistics;
 mod trace;
 
 use std::process::ExitCode;
@@ -35,15 +40,22 @@ enum Check {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// What a map and an unmap of a type1 container cost
+    MapBench(bench::MapBench),
+    /// What a direct read of 4 KiB from a block device costs
+    ReadBench(bench::ReadBench),
 }
 
 fn main() -> ExitCode {
-    let Check::KernelDiff { device, ops, seed } = Cli::parse().check;
-    match kernel::compare(&device, ops, seed) {
-        Ok(()) => {
+    let done = match Cli::parse().check {
+        Check::KernelDiff { device, ops, seed } => kernel::compare(&device, ops, seed).map(|()| {
             println!("1 passed, 0 failed");
-            ExitCode::SUCCESS
-        }
+        }),
+        Check::MapBench(bench) => bench.run(),
+        Check::ReadBench(bench) => bench.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("FAILED: {error:#}");
             println!("0 passed, 1 failed");
