@@ -1,8 +1,10 @@
 //! What each flag with options of its own takes. The doc comments are what `--help` prints.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use data_model::Bdf;
+use devices::virtio::iommu::PollMode;
 
 use super::options::{OptionValue, Switch, spec, word};
 
@@ -58,6 +60,20 @@ impl OptionValue for MsiMode {
     }
 }
 
+/// Longest time to look at an idle queue: past it nobody gains by it.
+const MOST_POLLING: u64 = 1_000_000;
+
+impl OptionValue for PollMode {
+    fn read(value: Option<&str>) -> Result<PollMode, String> {
+        match value.map(|text| (text, text.parse::<u64>())) {
+            Some(("auto", _)) => Ok(PollMode::Auto),
+            Some(("off", _)) => Ok(PollMode::Off),
+            Some((_, Ok(micros @ 1..=MOST_POLLING))) => Ok(PollMode::Fixed(Duration::from_micros(micros))),
+            _ => Err(format!("must be auto, off, or microseconds from 1 to {MOST_POLLING}")),
+        }
+    }
+}
+
 /// Where the serial port's output goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SerialType {
@@ -108,6 +124,9 @@ spec! {
         "msi", "msi=bypass|translate" => msi: MsiMode,
         /// Whether endpoints reach all guest RAM until the guest's driver takes them (default off).
         "bypass-at-boot", "bypass-at-boot=on|off" => bypass_at_boot: Switch,
+        /// How long the device looks for the next request before it sleeps until it is called: as long as pays (auto,
+        /// the default; never when the host has one processor), not at all, or always this long.
+        "poll", "poll=auto|off|MICROSECONDS" => poll: PollMode,
     }
 }
 

@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use clap::CommandFactory;
+use devices::virtio::iommu::PollMode;
 
 use super::options::Switch;
 use super::specs::*;
@@ -48,7 +51,10 @@ fn flags_of_a_whole_run_are_read() {
     assert_eq!(args.initrd, Some("rd".into()));
     assert_eq!(args.params, ["console=ttyS0", "-v"]);
     assert_eq!(args.serial, Some(SerialSpec { kind: Some(SerialType::File), path: Some("log".into()) }));
-    assert_eq!(args.virtio_iommu, Some(ViommuSpec { msi: Some(MsiMode::Translate), bypass_at_boot: None }));
+    assert_eq!(
+        args.virtio_iommu,
+        Some(ViommuSpec { msi: Some(MsiMode::Translate), bypass_at_boot: None, poll: None })
+    );
     let first = VfioSpec {
         path: Some("/sys/bus/pci/devices/0000:01:00.0".into()),
         iommu: None,
@@ -65,12 +71,31 @@ fn viommu_flag_may_stand_alone() {
     assert_eq!(run("--virtio-iommu").unwrap().virtio_iommu, Some(ViommuSpec::default()));
     assert_eq!(run("").unwrap().virtio_iommu, None);
     let both = run("--virtio-iommu=msi=bypass,bypass-at-boot").unwrap().virtio_iommu.unwrap();
-    assert_eq!(both, ViommuSpec { msi: Some(MsiMode::Bypass), bypass_at_boot: Some(Switch(true)) });
+    assert_eq!(
+        both,
+        ViommuSpec { msi: Some(MsiMode::Bypass), bypass_at_boot: Some(Switch(true)), poll: None }
+    );
+}
+
+#[test]
+fn polling_is_a_word_or_a_time() {
+    for (text, mode) in [
+        ("auto", PollMode::Auto),
+        ("off", PollMode::Off),
+        ("1", PollMode::Fixed(Duration::from_micros(1))),
+        ("1000000", PollMode::Fixed(Duration::from_secs(1))),
+    ] {
+        let spec = run(&format!("--virtio-iommu=poll={text}")).unwrap().virtio_iommu.unwrap();
+        assert_eq!(spec.poll, Some(mode), "{text}");
+    }
 }
 
 #[test]
 fn wrong_flags_get_a_helpful_answer() {
     for (flags, words) in [
+        ("--virtio-iommu=poll=0", "must be auto, off, or microseconds from 1 to 1000000"),
+        ("--virtio-iommu=poll=1000001", "must be auto, off, or microseconds"),
+        ("--virtio-iommu=poll", "must be auto, off, or microseconds"),
         ("--virtio-iomu", "'--virtio-iommu'"),
         ("--vfi 0000:01:00.0", "'--vfio"),
         ("--vfio 0000:01:00.0,iomu=off", "did you mean `iommu`?"),

@@ -5,6 +5,7 @@ mod limits;
 use std::path::PathBuf;
 
 use data_model::Bdf;
+use devices::virtio::iommu::PollMode;
 use jail::{Denials, Pieces};
 
 use crate::cmdline::specs::{
@@ -49,6 +50,8 @@ pub struct ViommuConfig {
     pub msi: MsiMode,
     /// Value of `config.bypass` at power-on.
     pub bypass_at_boot: bool,
+    /// How long the device looks for requests before it sleeps.
+    pub poll: PollMode,
 }
 
 /// One device to assign.
@@ -171,6 +174,7 @@ fn assignment(
     let viommu = viommu.or(implied.as_ref()).map(|spec| ViommuConfig {
         msi: spec.msi.unwrap_or(MsiMode::Bypass),
         bypass_at_boot: spec.bypass_at_boot.is_some_and(|switch| switch.0),
+        poll: spec.poll.unwrap_or_default(),
     });
     let found = Assignment {
         arch,

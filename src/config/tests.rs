@@ -54,10 +54,10 @@ fn devices_stand_where_the_flags_say() {
 
 #[test]
 fn viommu_options_reach_the_config() {
-    let viommu = good("--virtio-iommu=msi=translate,bypass-at-boot=on").assignment.viommu.unwrap();
-    assert_eq!(viommu, ViommuConfig { msi: MsiMode::Translate, bypass_at_boot: true });
+    let viommu = good("--virtio-iommu=msi=translate,bypass-at-boot=on,poll=off").assignment.viommu.unwrap();
+    assert_eq!(viommu, ViommuConfig { msi: MsiMode::Translate, bypass_at_boot: true, poll: PollMode::Off });
     let viommu = good("--virtio-iommu").assignment.viommu.unwrap();
-    assert_eq!(viommu, ViommuConfig { msi: MsiMode::Bypass, bypass_at_boot: false });
+    assert_eq!(viommu, ViommuConfig { msi: MsiMode::Bypass, bypass_at_boot: false, poll: PollMode::Auto });
 }
 
 #[test]

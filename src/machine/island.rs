@@ -26,6 +26,7 @@ pub(crate) fn task(
         pages: viommu.page_mask,
         input: viommu.input_range,
         bypass_at_boot: viommu.bypass_at_boot,
+        poll: viommu.poll,
         windows: viommu.msi_windows.clone(),
         doorbell,
         regions: viommu.reserved.iter().map(|region| (region.span, region.kind == RegionKind::Msi)).collect(),

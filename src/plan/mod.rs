@@ -13,6 +13,7 @@ mod regions;
 
 use std::collections::BTreeMap;
 
+use ::devices::virtio::iommu::PollMode;
 use arch::aarch64::Gic;
 use data_model::{Bdf, HostBdf, PageMask, Span};
 pub use vm_control::RegionKind;
@@ -73,6 +74,8 @@ pub struct ViommuPlan {
     pub msi: MsiMode,
     /// `config.bypass` at power-on.
     pub bypass_at_boot: bool,
+    /// How long the device looks for requests before it sleeps.
+    pub poll: PollMode,
     /// What a domain can map.
     pub input_range: Span,
     /// Page sizes offered: the granule alone.
@@ -191,6 +194,7 @@ fn viommu(draft: &mut Draft<'_>, gic: Option<&Gic>) -> Option<ViommuPlan> {
         at: VIOMMU,
         msi: config.msi,
         bypass_at_boot: config.bypass_at_boot,
+        poll: config.poll,
         input_range,
         page_mask,
         reserved: regions::publish(draft, gic, input_range, page_mask.granule()),

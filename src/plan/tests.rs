@@ -24,7 +24,7 @@ fn assignment(arch: Arch, devices: &[VfioConfig]) -> Assignment {
     Assignment {
         arch,
         memory: 512 << 20,
-        viommu: Some(ViommuConfig { msi: MsiMode::Bypass, bypass_at_boot: false }),
+        viommu: Some(ViommuConfig { msi: MsiMode::Bypass, bypass_at_boot: false, poll: PollMode::Auto }),
         vfio: devices.to_vec(),
         irqchip: IrqchipArg::Auto,
     }

@@ -92,6 +92,7 @@ impl Island {
         };
         let endpoints = setup.endpoints.iter().map(shown).collect();
         let device = Viommu::new(&ViommuConfig { pages: setup.pages, input: setup.input, endpoints }, iommu)?;
+        let device = device.polling(setup.poll);
         let handle = device.handle();
         let island = Island {
             msi: handle.translated_msi(Arc::new(services.clone())),

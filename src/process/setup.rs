@@ -2,6 +2,7 @@
 //! the function tube and the service tube.
 
 use data_model::{Bdf, HostBdf, PageMask, Span};
+use devices::virtio::iommu::PollMode;
 use serde::{Deserialize, Serialize};
 
 /// A worker's task.
@@ -49,6 +50,8 @@ pub struct IslandSetup {
     pub input: Span,
     /// `bypass` at power-on.
     pub bypass_at_boot: bool,
+    /// How long it looks for requests before it sleeps.
+    pub poll: PollMode,
     /// Windows of the host in which a doorbell may be mapped.
     pub windows: Vec<Span>,
     /// The guest's own doorbell, where it is memory that devices write to.

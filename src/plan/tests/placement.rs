@@ -110,7 +110,7 @@ fn frame_and_regions_follow_the_host() {
         group.trial = Trial::Attached(aperture(48, &[]));
         let mut wish = assignment(Arch::Aarch64, &[device(1)]);
         wish.irqchip = row.irqchip;
-        wish.viommu = Some(ViommuConfig { msi: row.msi, bypass_at_boot: false });
+        wish.viommu = Some(ViommuConfig { msi: row.msi, bypass_at_boot: false, poll: PollMode::Auto });
         let fixed = row.fixed.iter().map(|(start, last)| span(*start, *last)).collect();
         let map = GuestMap { fixed, ..GuestMap::default() };
         let plan =

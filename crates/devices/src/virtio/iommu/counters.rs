@@ -34,12 +34,23 @@ pub struct RequestCounters {
     pub events_dropped: u64,
     /// Fault reports delivered.
     pub events: u64,
+    /// Wake-ups of the worker by the driver's kick.
+    pub kicks: u64,
+    /// Requests, or batches of them, that the worker found by looking, without a kick. Counted when a spell of looking ends.
+    pub polled: u64,
 }
 
 impl Default for RequestCounters {
     fn default() -> RequestCounters {
         let count = |kind| RequestCount { kind, by_status: [0; Status::ALL.len()] };
-        RequestCounters { kinds: RequestKind::ALL.map(count), unanswered: 0, events_dropped: 0, events: 0 }
+        RequestCounters {
+            kinds: RequestKind::ALL.map(count),
+            unanswered: 0,
+            events_dropped: 0,
+            events: 0,
+            kicks: 0,
+            polled: 0,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use super::Core;
 use super::counters::RequestCounters;
 use super::events::{EndpointFaults, FaultSink};
 use super::msi::{Messages, TranslatedMsi};
+use super::poll::PollMode;
 use super::worker::WorkerHandle;
 use crate::irq::MsiController;
 use crate::virtio::{ActivateError, Activation, Dma, DmaView, VirtioDevice};
@@ -73,6 +74,7 @@ pub enum ViommuError {
 pub struct Viommu {
     pub(super) core: Arc<Mutex<Core>>,
     pub(super) sink: Arc<FaultSink>,
+    poll: PollMode,
     worker: Option<WorkerHandle>,
 }
 
@@ -122,7 +124,13 @@ impl Viommu {
             host_failures: 0,
             sink: sink.clone(),
         };
-        Ok(Viommu { core: Arc::new(Mutex::new(core)), sink, worker: None })
+        Ok(Viommu { core: Arc::new(Mutex::new(core)), sink, poll: PollMode::Auto, worker: None })
+    }
+
+    /// The same device, whose worker looks for requests as `mode` says.
+    pub fn polling(mut self, mode: PollMode) -> Viommu {
+        self.poll = mode;
+        self
     }
 
     /// The way to the state for the rest of the machine.
@@ -244,7 +252,7 @@ impl VirtioDevice for Viommu {
 
     fn activate(&mut self, activation: Activation) -> Result<(), ActivateError> {
         self.core.lock().features = activation.features;
-        let started = WorkerHandle::start(self.core.clone(), self.sink.clone(), activation);
+        let started = WorkerHandle::start(self.core.clone(), self.sink.clone(), activation, self.poll);
         let failed = |error: std::io::Error| ActivateError { device: NAME, reason: error.to_string() };
         self.worker = Some(started.map_err(failed)?);
         Ok(())

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base::EventFd;
 use iommu_domain::{Perm, TranslateFault};
@@ -21,6 +22,8 @@ const CAPACITY: usize = 64;
 /// Takes faults of endpoints.
 pub struct FaultSink {
     waiting: Mutex<Waiting>,
+    /// Whether a fault waits, for a worker that looks often; written under the lock.
+    some: AtomicBool,
     event: EventFd,
 }
 
@@ -34,7 +37,7 @@ impl FaultSink {
     /// An empty sink.
     pub fn new() -> io::Result<FaultSink> {
         let event = base::new_event()?;
-        Ok(FaultSink { waiting: Mutex::default(), event })
+        Ok(FaultSink { waiting: Mutex::default(), some: AtomicBool::new(false), event })
     }
 
     /// Adds a fault; dropped when too many wait.
@@ -45,6 +48,7 @@ impl FaultSink {
             return;
         }
         waiting.faults.push_back(fault);
+        self.some.store(true, Ordering::Relaxed);
         // A full counter means that the worker has been woken already.
         drop(self.event.write(1));
     }
@@ -59,10 +63,16 @@ impl FaultSink {
         &self.event
     }
 
+    /// Whether a fault waits.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.some.load(Ordering::Relaxed)
+    }
+
     /// Takes all faults, and the number dropped since the last call.
     pub(super) fn take(&self) -> (VecDeque<Fault>, u64) {
         drop(self.event.read());
         let mut waiting = self.waiting.lock();
+        self.some.store(false, Ordering::Relaxed);
         let dropped = std::mem::take(&mut waiting.dropped);
         (std::mem::take(&mut waiting.faults), dropped)
     }

@@ -13,6 +13,7 @@ mod device;
 mod events;
 mod handle;
 mod msi;
+mod poll;
 #[cfg(any(test, feature = "testkit"))]
 mod testing;
 mod worker;
@@ -20,6 +21,7 @@ mod worker;
 pub use counters::{RequestCount, RequestCounters};
 pub use device::{Viommu, ViommuConfig, ViommuEndpoint, ViommuError, ViommuHandle, ViommuReport};
 pub use events::FaultSink;
+pub use poll::PollMode;
 
 use core::Core;
 

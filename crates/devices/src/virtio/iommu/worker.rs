@@ -1,12 +1,14 @@
 //! The thread that serves the queues.
 //!
-//! It drains the request ring on each wake, with kicks suppressed meanwhile. It holds the state's lock for one request
-//! at a time, so that a configuration write or a report waits for one request at most.
+//! It drains the request ring on each wake and then looks at it for a while (`poll.rs`), with kicks suppressed
+//! meanwhile. It holds the state's lock for one request at a time, so that a configuration write or a report waits for
+//! one request at most.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use base::{EventFd, GuestMem, Poller};
 use sync::Mutex;
@@ -18,11 +20,16 @@ use vm_memory::{Bytes, GuestAddress};
 use super::Core;
 use super::chain::Chain;
 use super::events::FaultSink;
+use super::poll::{PollMode, Window};
 use crate::virtio::{Activation, QueueHandle, VirtioInterrupt};
 
 const STOP: u64 = 0;
 const REQUESTS: u64 = 1;
 const FAULTS: u64 = 2;
+/// Looks at the ring between two looks at the clock.
+const LOOKS: u32 = 32;
+/// Requests found by looking between two questions whether somebody else wants the processor.
+const FINDS: u32 = 256;
 
 /// A running worker; dropped, it stops.
 pub(super) struct WorkerHandle {
@@ -44,6 +51,13 @@ struct Worker {
     events: Option<QueueHandle>,
     stop: Arc<Stop>,
     chain: Chain,
+    window: Window,
+    /// When the last request was answered.
+    answered: Instant,
+    /// Requests found by looking at the ring, since the kernel was last asked about the processor.
+    finds: u32,
+    /// Times that the kernel took the processor away, as of then.
+    switches: u64,
     /// A ring that makes no sense is not looked at again.
     broken: bool,
 }
@@ -54,8 +68,9 @@ impl WorkerHandle {
         core: Arc<Mutex<Core>>,
         sink: Arc<FaultSink>,
         activation: Activation,
+        mode: PollMode,
     ) -> io::Result<WorkerHandle> {
-        let (worker, poller) = Worker::new(core, sink, activation)?;
+        let (worker, poller) = Worker::new(core, sink, activation, mode)?;
         let stop = worker.stop.clone();
         let thread =
             std::thread::Builder::new().name("virtio-iommu".into()).spawn(move || worker.run(poller))?;
@@ -81,6 +96,7 @@ impl Worker {
         core: Arc<Mutex<Core>>,
         sink: Arc<FaultSink>,
         activation: Activation,
+        mode: PollMode,
     ) -> io::Result<(Worker, Poller)> {
         let Activation { mem, interrupt, mut queues, .. } = activation;
         let mem =
@@ -94,12 +110,26 @@ impl Worker {
         poller.add(&stop.event, STOP)?;
         poller.add(&requests.kick, REQUESTS)?;
         poller.add(sink.event(), FAULTS)?;
-        let chain = Chain::new();
-        let worker = Worker { core, sink, mem, interrupt, requests, events, stop, chain, broken: false };
+        let worker = Worker {
+            core,
+            sink,
+            mem,
+            interrupt,
+            requests,
+            events,
+            stop,
+            chain: Chain::new(),
+            window: Window::new(mode, base::usable_processors()),
+            answered: Instant::now(),
+            finds: 0,
+            switches: 0,
+            broken: false,
+        };
         Ok((worker, poller))
     }
 
     fn run(mut self, mut poller: Poller) {
+        self.switches = base::involuntary_switches();
         // The driver may have filled the ring before the kick could be heard.
         self.drain();
         while !self.stop.asked.load(Ordering::Relaxed) {
@@ -112,7 +142,12 @@ impl Worker {
             };
             for ready in ready {
                 match ready.token {
-                    REQUESTS => self.drain(),
+                    REQUESTS => {
+                        drop(self.requests.kick.read());
+                        self.window.woken(self.answered.elapsed());
+                        self.core.lock().counters.kicks += 1;
+                        self.drain();
+                    }
                     FAULTS => self.deliver(),
                     _ => return,
                 }
@@ -120,14 +155,18 @@ impl Worker {
         }
     }
 
-    /// Serves the request ring until it is empty.
+    /// Serves the request ring until it stays empty for as long as the window says; kicks are asked for then.
     fn drain(&mut self) {
-        drop(self.requests.kick.read());
         while !self.broken && !self.stop.asked.load(Ordering::Relaxed) {
             if self.requests.queue.disable_notification(&*self.mem).is_err() {
                 return self.fail("cannot suppress kicks");
             }
-            self.serve();
+            // A kick that was late finds nothing, and nothing to look for.
+            let mut served = self.serve();
+            while served && self.look() {
+                self.deliver_waiting();
+                served = self.serve();
+            }
             match self.requests.queue.enable_notification(&*self.mem) {
                 Ok(true) => {}
                 Ok(false) => return,
@@ -136,21 +175,78 @@ impl Worker {
         }
     }
 
-    /// Answers what is in the ring now.
-    fn serve(&mut self) {
+    /// Looks at the empty ring for as long as the window says; `true` when a request has come.
+    fn look(&mut self) -> bool {
+        self.answered = Instant::now();
+        let length = self.window.length();
+        if length.is_zero() {
+            return false;
+        }
+        loop {
+            for _ in 0..LOOKS {
+                match available(&self.requests.queue, &self.mem) {
+                    Some(0) => std::hint::spin_loop(),
+                    _ => return self.found(),
+                }
+            }
+            self.deliver_waiting();
+            if self.stop.asked.load(Ordering::Relaxed) {
+                return false;
+            }
+            if self.answered.elapsed() >= length {
+                self.yield_if_wanted();
+                return false;
+            }
+        }
+    }
+
+    fn found(&mut self) -> bool {
+        self.finds += 1;
+        if self.finds >= FINDS {
+            self.yield_if_wanted();
+        }
+        true
+    }
+
+    /// Stops looking for a while when the kernel had to take the processor away for somebody else.
+    fn yield_if_wanted(&mut self) {
+        self.core.lock().counters.polled += u64::from(std::mem::take(&mut self.finds));
+        if !self.window.is_adaptive() {
+            return;
+        }
+        let switches = base::involuntary_switches();
+        if std::mem::replace(&mut self.switches, switches) != switches {
+            self.window.lost_processor();
+        }
+    }
+
+    /// Answers what is in the ring now; whether there was anything.
+    fn serve(&mut self) -> bool {
+        let mut served = false;
         while !self.stop.asked.load(Ordering::Relaxed) {
             let queue = &mut self.requests.queue;
             let mem = &*self.mem;
             if available(queue, mem).is_none() {
-                return self.fail("the available index makes no sense");
+                self.fail("the available index makes no sense");
+                return false;
             }
-            let Some(descriptors) = queue.pop_descriptor_chain(mem) else { return };
+            let Some(descriptors) = queue.pop_descriptor_chain(mem) else { return served };
             let head = descriptors.head_index();
             self.chain.load(descriptors, mem);
             let used = self.core.lock().answer(&self.chain, mem);
             if !give_back(queue, mem, (head, used), (&*self.interrupt, REQUEST_QUEUE)) {
-                return self.fail("cannot give a chain back");
+                self.fail("cannot give a chain back");
+                return false;
             }
+            served = true;
+        }
+        false
+    }
+
+    /// A guest that is never idle hears of faults all the same.
+    fn deliver_waiting(&mut self) {
+        if self.sink.is_waiting() {
+            self.deliver();
         }
     }
 
@@ -196,7 +292,7 @@ pub(super) fn serve_once(
     sink: Arc<FaultSink>,
     activation: Activation,
 ) -> io::Result<()> {
-    let (mut worker, _) = Worker::new(core, sink, activation)?;
+    let (mut worker, _) = Worker::new(core, sink, activation, PollMode::Off)?;
     worker.drain();
     worker.deliver();
     Ok(())

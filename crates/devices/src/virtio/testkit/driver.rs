@@ -52,6 +52,7 @@ pub struct DriverQueue {
     event_idx: bool,
     avail: u16,
     kicked: u16,
+    kicks: u64,
     seen: u16,
     pub(super) free: Vec<u16>,
     pub(super) out: BTreeMap<u16, Vec<u16>>,
@@ -75,6 +76,7 @@ impl DriverQueue {
             event_idx,
             avail: 0,
             kicked: 0,
+            kicks: 0,
             seen: 0,
             free: (0..size).rev().collect(),
             out: BTreeMap::new(),
@@ -138,23 +140,39 @@ impl DriverQueue {
     /// Kicks without asking whether the device wants it.
     pub fn kick(&mut self) {
         self.kicked = self.avail;
+        self.kicks += 1;
         self.kick.write(1).expect("an event takes a write");
     }
 
     /// Kicks as a driver does: only when the device's suppression fields ask for it. Whether it did.
     pub fn kick_if_wanted(&mut self) -> bool {
-        fence(Ordering::SeqCst);
-        let wanted = if self.event_idx {
-            let event = self.word(self.layout.used + 4 + 8 * u64::from(self.size));
-            let passed = self.avail.wrapping_sub(event).wrapping_sub(1);
-            passed < self.avail.wrapping_sub(self.kicked)
-        } else {
-            self.word(self.layout.used) & 1 == 0
-        };
+        let waiting = self.avail.wrapping_sub(self.kicked);
+        let wanted = if self.event_idx { self.passed() < waiting } else { self.wants_kick() };
         if wanted {
             self.kick();
         }
         wanted
+    }
+
+    /// Whether the device would have to be kicked for one more chain.
+    pub fn wants_kick(&self) -> bool {
+        fence(Ordering::SeqCst);
+        match self.event_idx {
+            true => self.passed() == u16::MAX,
+            false => self.word(self.layout.used) & 1 == 0,
+        }
+    }
+
+    /// Kicks so far.
+    pub fn kicks(&self) -> u64 {
+        self.kicks
+    }
+
+    /// Chains past the one that the device wants to be kicked for (EVENT_IDX); -1 when that is the next.
+    fn passed(&self) -> u16 {
+        fence(Ordering::SeqCst);
+        let event = self.word(self.layout.used + 4 + 8 * u64::from(self.size));
+        self.avail.wrapping_sub(event).wrapping_sub(1)
     }
 
     /// Asks for an interrupt once the used index passes `index` (EVENT_IDX).

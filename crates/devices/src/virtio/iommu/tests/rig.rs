@@ -10,7 +10,7 @@ use virtio_iommu_spec::{Features, MAX_REQUEST_SIZE, Request, ResvKind, ResvMem, 
 
 use crate::irq::MsiMessage;
 use crate::virtio::VirtioDevice;
-use crate::virtio::iommu::{Viommu, ViommuConfig, ViommuEndpoint};
+use crate::virtio::iommu::{PollMode, Viommu, ViommuConfig, ViommuEndpoint};
 use crate::virtio::testkit::{Bench, FakeMsiController, Reply, ram};
 
 pub const PAGE: u64 = 0x1000;
@@ -48,6 +48,7 @@ pub struct Plan {
     pub granule: u64,
     /// Endpoints have the doorbell window and the hole reserved.
     pub common_regions: bool,
+    pub poll: PollMode,
 }
 
 impl Default for Plan {
@@ -59,6 +60,7 @@ impl Default for Plan {
             entries: 16,
             granule: PAGE,
             common_regions: true,
+            poll: PollMode::Auto,
         }
     }
 }
@@ -108,7 +110,7 @@ impl Plan {
         let iommu = Iommu::new(config, phys, legs.collect(), specs.collect());
         let config =
             ViommuConfig { pages: PageMask::new(self.granule).unwrap(), input, endpoints: described };
-        let mut device = Viommu::new(&config, iommu).unwrap();
+        let mut device = Viommu::new(&config, iommu).unwrap().polling(self.poll);
         let bench = Bench::new(ram(2 << 20), &device, self.features);
         device.activate(bench.activation()).unwrap();
         Rig { device, bench, hosts, ram: ram_address }
