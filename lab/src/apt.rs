@@ -4,6 +4,8 @@
 //! no privilege and can fetch for an architecture that the machine does not have. Invariant: a package's folder
 //! exists under its final name only when it is unpacked whole.
 
+mod peer;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +16,8 @@ use crate::arch::Arch;
 use crate::exec;
 use crate::paths::Paths;
 use crate::ui::Ui;
+
+pub use peer::peer;
 
 const KERNEL: &str = "linux-image-6.12.";
 const BUSYBOX: &str = "busybox-static";

@@ -56,6 +56,22 @@ impl Arch {
         }
     }
 
+    /// The serial console of a QEMU machine of this architecture.
+    pub fn console(self) -> &'static str {
+        match self {
+            Arch::X86_64 => "ttyS0",
+            Arch::Aarch64 => "ttyAMA0",
+        }
+    }
+
+    /// The machine that QEMU gives its own guests when mixvm is compared with it.
+    pub fn peer_machine(self) -> &'static str {
+        match self {
+            Arch::X86_64 => "q35",
+            Arch::Aarch64 => "virt,gic-version=host",
+        }
+    }
+
     /// Modules that the lab host loads beside those common to both.
     pub fn host_modules(self) -> &'static [&'static str] {
         match self {

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 
 use crate::arch::Arch;
+use crate::bench::{Extent, Wish};
 use crate::lab::Choices;
 
 /// A host with an IOMMU, VFIO and KVM by emulation, and the runs made in it.
@@ -37,6 +39,13 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value_t = 0)]
         cycles: u32,
     },
+    /// Compare the lab host's own VFIO calls, a guest behind QEMU and a guest behind mixvm, in one boot
+    Bench {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        args: BenchArgs,
+    },
     /// A shell in the lab host, with the devices bound to vfio-pci and mixvm on the path
     Shell {
         #[command(flatten)]
@@ -62,6 +71,47 @@ pub enum Command {
         #[arg(required = true, last = true)]
         words: Vec<String>,
     },
+}
+
+/// Options of `cargo lab bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Print everything as JSON
+    #[arg(long)]
+    json: bool,
+    /// Write the figures of this architecture into docs/src/performance.md
+    #[arg(long)]
+    write_report: bool,
+    /// Runs of each measurement; medians are shown
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Milliseconds of each run of a rate
+    #[arg(long, value_name = "MS", default_value_t = 300)]
+    window: u32,
+    /// Live mappings beside which pairs are counted, rising
+    #[arg(long, value_name = "N,N", default_value = "1,1000,10000,40000")]
+    live: String,
+    /// Guests of each monitor that only start, besides the one that measures
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    starts: u32,
+    /// Processors of the lab host
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    host_cpus: u32,
+    /// Leave QEMU out
+    #[arg(long)]
+    without_qemu: bool,
+}
+
+impl BenchArgs {
+    /// What is to be done.
+    pub fn wish(self) -> Result<Wish> {
+        let BenchArgs { json, write_report, runs, window, live, starts, host_cpus, without_qemu } = self;
+        let numbers: Vec<u32> =
+            live.split(',').map(str::parse).collect::<Result<_, _>>().context("--live")?;
+        ensure!(numbers.is_sorted() && !numbers.is_empty(), "--live {live}: the numbers must rise");
+        let extent = Extent { runs, window, live, starts, with_qemu: !without_qemu };
+        Ok(Wish { extent, host_cpus, json, write: write_report })
+    }
 }
 
 /// Options of every command.

@@ -137,7 +137,7 @@ pub fn exec(choices: Choices, exec: Exec, ui: &mut Ui) -> Result<Verdict> {
     code.map(Verdict::Code).ok_or_else(|| anyhow!("`{}` left no exit code", quoted(&exec.words.join(" "))))
 }
 
-fn prepare(choices: Choices, command: &str, programs: &[Program], ui: &mut Ui) -> Result<Lab> {
+pub fn prepare(choices: Choices, command: &str, programs: &[Program], ui: &mut Ui) -> Result<Lab> {
     let paths = Paths::create(choices.arch, command)?;
     Lab::prepare(choices, paths, programs, ui)
 }
@@ -145,7 +145,7 @@ fn prepare(choices: Choices, command: &str, programs: &[Program], ui: &mut Ui) -
 fn job(lab: &Lab, devices: Vec<Device>, scenarios: &[Scenario]) -> Job {
     let mut steps = vec![Step::Check { name: CHECK.into(), devices: devices.clone() }];
     steps.extend(scenarios.iter().map(|scenario| Step::Guest(scenario.guest.clone())));
-    Job { devices, files: Vec::new(), steps, guest_stall: lab.choices.stall.saturating_sub(10) }
+    Job { devices, steps, guest_stall: lab.choices.stall.saturating_sub(10), ..Job::default() }
 }
 
 fn check_failures(lab: &Lab) -> Vec<String> {

@@ -19,6 +19,7 @@ use crate::paths::write_whole;
 const COMMON: &str = include_str!("scripts/common.sh");
 const HOST_LIBRARY: &str = include_str!("scripts/host.sh");
 const HOST_INIT: &str = include_str!("scripts/host-init.sh");
+const BENCH_INIT: &str = include_str!("scripts/bench-guest.sh");
 const GUEST_INIT: &str = include_str!("scripts/guest-init.sh");
 
 /// What goes into one archive.
@@ -48,6 +49,7 @@ pub fn tools(packages: &Packages, with_modules: bool, rig: &Path) -> Result<Vec<
     }
     let program = fs::read(rig).with_context(|| format!("reading {}", rig.display()))?;
     archive.file("bin/rig", &program, true)?;
+    archive.file("bench-init", BENCH_INIT.as_bytes(), true)?;
     if with_modules {
         modules(&mut archive, packages, &["vfio_iommu_type1", "vfio-pci"])?;
     }

@@ -51,6 +51,10 @@ pub struct Job {
     pub steps: Vec<Step>,
     /// Seconds of silence after which a guest counts as stalled.
     pub guest_stall: u32,
+    /// Processors of the lab host, where it is not the usual number.
+    pub cpus: Option<u32>,
+    /// A root file system with another monitor in it, for a comparison.
+    pub peer: Option<PathBuf>,
 }
 
 impl Job {

@@ -22,6 +22,8 @@ use crate::watch::{self, Outcome};
 
 /// Memory of the lab host in MiB: two guests' worth and its own.
 const MEMORY_MIB: u32 = 2048;
+/// Processors of the lab host.
+const CPUS: u32 = 2;
 
 /// What the user chose.
 #[derive(Clone, Debug)]
@@ -48,6 +50,8 @@ pub struct Lab {
     pub paths: Paths,
     /// The disk behind the NVMe device.
     pub disk: Disk,
+    /// Release of the kernel that the packages brought.
+    pub release: String,
     vmm: Option<PathBuf>,
     rig: Option<PathBuf>,
     /// Appended to the guest's archive.
@@ -95,6 +99,7 @@ impl Lab {
             choices,
             paths,
             disk,
+            release: packages.release.clone(),
             vmm,
             rig,
             tools,
@@ -144,6 +149,8 @@ impl Lab {
             share: self.share(),
             devices: &job.devices,
             memory_mib: MEMORY_MIB,
+            cpus: job.cpus.unwrap_or(CPUS),
+            peer: job.peer.clone(),
             interactive,
         };
         let mut command = Command::new(self.choices.arch.qemu());

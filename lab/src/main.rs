@@ -4,6 +4,7 @@
 
 mod apt;
 mod arch;
+mod bench;
 mod cli;
 mod commands;
 mod console;
@@ -40,6 +41,9 @@ fn main() -> ExitCode {
         Command::Demo { common, json } => commands::demo(common.into(), json, &mut ui),
         Command::Test { common, only, cycles } => {
             commands::test(common.into(), only.as_deref(), cycles, &mut ui)
+        }
+        Command::Bench { common, args } => {
+            args.wish().and_then(|wish| bench::bench(common.into(), &wish, &mut ui))
         }
         Command::Shell { common } => commands::shell(common.into(), &mut ui),
         Command::Exec { common, file, limit, without_vmm, rig, words } => {

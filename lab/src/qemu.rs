@@ -39,6 +39,10 @@ pub struct Host<'a> {
     pub devices: &'a [Device],
     /// Memory in MiB.
     pub memory_mib: u32,
+    /// Processors.
+    pub cpus: u32,
+    /// A root file system with another monitor in it, for a comparison.
+    pub peer: Option<PathBuf>,
     /// Whether the job hands over to a person.
     pub interactive: bool,
 }
@@ -49,10 +53,15 @@ impl Host<'_> {
         let mut words: Vec<String> = ["-accel", "tcg,thread=multi"].map(str::to_owned).into();
         words.extend(self.arch.machine().iter().map(|word| (*word).to_owned()));
         let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
-        add("-smp", "2".into());
+        add("-smp", self.cpus.to_string());
         add("-m", self.memory_mib.to_string());
         add("-fsdev", format!("local,id=share,security_model=none,path={}", escaped(&self.share)));
         add("-device", "virtio-9p-pci,fsdev=share,mount_tag=lab".into());
+        if let Some(peer) = &self.peer {
+            let path = escaped(peer);
+            add("-fsdev", format!("local,id=peer,security_model=none,readonly=on,path={path}"));
+            add("-device", "virtio-9p-pci,fsdev=peer,mount_tag=peer".into());
+        }
         for (at, device) in self.devices.iter().enumerate() {
             let port = at + 1;
             add("-device", format!("pcie-root-port,id=rp{port},chassis={port},slot={port}"));

@@ -1,6 +1,9 @@
 //! Which kernel is taken.
 
+use std::path::Path;
+
 use super::newest;
+use super::peer::version_of;
 use crate::arch::Arch;
 
 #[test]
@@ -21,4 +24,16 @@ fn the_highest_point_release_of_the_plain_flavour_is_taken() {
     assert_eq!(newest(Arch::X86_64, &names).as_deref(), Some("linux-image-6.12.117+deb12-amd64"));
     assert_eq!(newest(Arch::Aarch64, &names).as_deref(), Some("linux-image-6.12.121+deb12-arm64"));
     assert_eq!(newest(Arch::X86_64, &[]), None);
+}
+
+#[test]
+fn the_version_of_a_package_stands_in_its_file_name() {
+    for (name, version) in [
+        ("qemu-system-x86_1%3a7.2+dfsg-7+deb12u18+b2_amd64.deb", Some("7.2+dfsg-7+deb12u18+b2")),
+        ("qemu-system-x86_10.0.2_amd64.deb", Some("10.0.2")),
+        ("qemu-system-x86-xen_9_amd64.deb", None),
+        ("libc6_2.36-9_amd64.deb", None),
+    ] {
+        assert_eq!(version_of(Path::new(name), "qemu-system-x86").as_deref(), version, "{name}");
+    }
 }

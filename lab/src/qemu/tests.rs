@@ -14,6 +14,8 @@ fn host(arch: Arch, devices: &[Device]) -> Host<'_> {
         share: "/s,hare".into(),
         devices,
         memory_mib: 2048,
+        cpus: 2,
+        peer: None,
         interactive: false,
     }
 }
@@ -21,6 +23,14 @@ fn host(arch: Arch, devices: &[Device]) -> Host<'_> {
 fn value_after<'a>(words: &'a [String], option: &str, part: &str) -> &'a str {
     let mut pairs = words.windows(2).filter(|pair| pair[0] == option);
     pairs.find(|pair| pair[1].contains(part)).map(|pair| pair[1].as_str()).unwrap()
+}
+
+#[test]
+fn a_peer_is_shared_read_only() {
+    let with = Host { peer: Some("/p,eer".into()), cpus: 4, ..host(Arch::X86_64, &[]) }.words();
+    assert!(value_after(&with, "-fsdev", "id=peer").ends_with(",readonly=on,path=/p,,eer"));
+    assert_eq!(value_after(&with, "-smp", ""), "4");
+    assert!(!host(Arch::X86_64, &[]).words().iter().any(|word| word.contains("peer")));
 }
 
 #[test]

@@ -1,0 +1,91 @@
+//! The lives of monitors that a run consists of, as shell text over the functions of `scripts/bench-host.sh`.
+
+use super::table::{MIXVM, QEMU, START, UNPOLLED, WITHOUT};
+use crate::arch::Arch;
+use crate::exec::quoted;
+use crate::job::Step;
+
+/// Memory of each guest in MiB.
+const MEMORY_MIB: u32 = 512;
+/// Seconds that one life may take; the slowest ones fill 40,000 mappings behind QEMU.
+const LIMIT: u32 = 300;
+
+/// How much is measured.
+#[derive(Clone, Debug)]
+pub struct Extent {
+    /// Runs of each measurement.
+    pub runs: u32,
+    /// Milliseconds of one run of a rate.
+    pub window: u32,
+    /// Numbers of live mappings, as the program takes them.
+    pub live: String,
+    /// Lives that only start, besides those that measure.
+    pub starts: u32,
+    /// Whether QEMU is compared at all.
+    pub with_qemu: bool,
+}
+
+/// Everything, the floor first and last.
+pub fn steps(arch: Arch, extent: &Extent) -> Vec<Step> {
+    let mut steps = vec![floor("floor-before", extent)];
+    let all = "disk,idle,maps";
+    let life = |name: &str, words: String| step(name, &format!("life {name} {words}"));
+    if extent.with_qemu {
+        steps.push(life(QEMU, qemu(arch, true, &params(arch.console(), all, extent))));
+        steps.push(life(
+            &format!("{QEMU}{WITHOUT}"),
+            qemu(arch, false, &params(arch.console(), "disk", extent)),
+        ));
+    }
+    let ours = |options: &str, what: &str| mixvm(options, &params("ttyS0", what, extent));
+    steps.push(life(MIXVM, ours("--virtio-iommu", all)));
+    steps.push(life(&format!("{MIXVM}{WITHOUT}"), ours("", "disk")));
+    steps.push(life(UNPOLLED, ours("--virtio-iommu=poll=off", all)));
+    for number in 1..=extent.starts {
+        if extent.with_qemu {
+            let words = qemu(arch, true, &params(arch.console(), "", extent));
+            steps.push(life(&format!("{QEMU}{START}{number}"), words));
+        }
+        steps.push(life(&format!("{MIXVM}{START}{number}"), ours("--virtio-iommu", "")));
+    }
+    steps.push(floor("floor-after", extent));
+    steps
+}
+
+fn step(name: &str, shell: &str) -> Step {
+    Step::Command { name: name.to_owned(), limit: LIMIT, shell: format!(". /bin/bench-host.sh; {shell}") }
+}
+
+fn floor(name: &str, extent: &Extent) -> Step {
+    let Extent { runs, window, live, .. } = extent;
+    let words = format!("rig map-bench --device $NVME --runs {runs} --window {window} --live {live} --json");
+    step(name, &format!("tell floor \"$({words})\""))
+}
+
+/// The guest's kernel command line.
+fn params(console: &str, what: &str, extent: &Extent) -> String {
+    let Extent { runs, window, live, .. } = extent;
+    quoted(&format!(
+        "console={console} panic=-1 quiet iommu.strict=1 rdinit=/bench-init lab.do={what} lab.runs={runs} \
+         lab.window={window} lab.live={live}"
+    ))
+}
+
+fn mixvm(options: &str, params: &str) -> String {
+    format!(
+        "mixvm mixvm run --cpus 1 --mem {MEMORY_MIB} --initrd /lab/guest.img -p {params} {options} --vfio $NVME \
+         --serial type=stdout /lab/guest-kernel"
+    )
+}
+
+/// Guest RAM is a memory file as mixvm's is, so that resident memory can be compared.
+fn qemu(arch: Arch, viommu: bool, params: &str) -> String {
+    let (program, machine) = (arch.qemu(), arch.peer_machine());
+    let viommu = if viommu { "-device virtio-iommu-pci" } else { "" };
+    format!(
+        "{program} peer {program} -accel kvm -machine {machine},memory-backend=ram -cpu host -smp 1 -m {MEMORY_MIB} \
+         -object memory-backend-memfd,id=ram,size={MEMORY_MIB}M,share=on -nodefaults -no-user-config -no-reboot \
+         -display none -serial stdio -kernel /mnt/guest-kernel -initrd /mnt/guest.img -append {params} {viommu} \
+         -device vfio-pci,host=$NVME"
+    )
+}

@@ -1,0 +1,34 @@
+use super::{Counted, Readings, median};
+
+const MAPS: &str = r#"{"clock_ns":40,"map":[{"p50":9,"p99":20}],"unmap":[{"p50":4,"p99":9}],"pairs":[{"live":1,"per_second":[5.0,7.0]}],"large_per_second":[3.0]}"#;
+
+#[test]
+fn a_console_becomes_readings() {
+    let console = format!(
+        "noise\n@bench floor {MAPS}\n@bench life qemu-1\r\n@bench up 345\n@bench span idle 1 2 3 4 11 22 33 44\n\
+         @bench own-kib 9000 3\n@bench result maps {MAPS}\n@bench died\n@bench up 1\n@bench life mixvm-1\n@bench fail no disk\n\
+         @bench died\n@bench floor {MAPS}\n"
+    );
+    let readings = Readings::read(&console);
+    let qemu = &readings.lives["qemu-1"];
+    assert_eq!((qemu.up, qemu.own_kib), (Some(3.45), Some(9000)));
+    assert_eq!(qemu.counted["idle"], Counted { exits: 10, ticks: 20, worker_ticks: 30, switches: 40 });
+    assert_eq!(qemu.maps.as_ref().unwrap().map[0].p50, 9);
+    assert_eq!(readings.lives["mixvm-1"].failures, ["no disk"]);
+    assert_eq!(readings.lives["mixvm-1"].up, None, "what nobody said is missing");
+    let floor = readings.floor();
+    assert_eq!((floor.map.len(), floor.pairs.len()), (2, 1));
+    assert_eq!(floor.pairs[0].per_second, [5.0, 7.0, 5.0, 7.0]);
+}
+
+#[test]
+fn a_result_that_is_cut_short_is_no_result() {
+    let readings = Readings::read(&format!("@bench life a\n@bench result maps {}\n", &MAPS[..40]));
+    assert!(readings.lives["a"].maps.is_none());
+}
+
+#[test]
+fn the_median_is_a_value_that_was_seen() {
+    assert_eq!(median([]), None);
+    assert_eq!(median([4.0, 1.0, 3.0, 2.0]), Some(2.0));
+}

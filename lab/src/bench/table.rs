@@ -1,0 +1,200 @@
+//! The comparison: each work done by the host itself, behind QEMU, behind mixvm, and what is wanted of it.
+
+use serde::Serialize;
+
+use super::readings::{Counted, Life, Maps, Percentiles, Readings, median};
+
+/// The one life behind each monitor in which everything is measured.
+pub const QEMU: &str = "qemu";
+/// The same behind mixvm.
+pub const MIXVM: &str = "mixvm";
+/// mixvm with `poll=off`.
+pub const UNPOLLED: &str = "mixvm-poll-off";
+/// Ending of the name of a life without a virtual IOMMU.
+pub const WITHOUT: &str = "-no-viommu";
+/// Middle of the names of lives that only start.
+pub const START: &str = "-start-";
+/// Pairs that a guest does while the host counts.
+const COUNTED_PAIRS: f64 = 2000.0;
+
+/// What is wanted of mixvm.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub enum Target {
+    /// At most so many times the floor.
+    AtMostFloor(f64),
+    /// At least this part of the floor.
+    AtLeastFloor(f64),
+    /// Less than QEMU.
+    LessThanQemu,
+    /// At most.
+    AtMost(f64),
+    /// At least.
+    AtLeast(f64),
+    /// Nothing; it explains other rows.
+    None,
+}
+
+/// One work.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// What is done.
+    pub work: String,
+    /// Unit of the values.
+    pub unit: &'static str,
+    /// By a process of the host.
+    pub floor: Option<f64>,
+    /// By a guest behind QEMU.
+    pub qemu: Option<f64>,
+    /// By a guest behind mixvm.
+    pub mixvm: Option<f64>,
+    /// The same without polling.
+    pub unpolled: Option<f64>,
+    /// What is wanted.
+    pub target: Target,
+}
+
+impl Row {
+    /// Whether mixvm is as wanted; `None` when nothing is, or a value is missing.
+    pub fn met(&self) -> Option<bool> {
+        let mixvm = self.mixvm?;
+        match self.target {
+            Target::AtMostFloor(times) => Some(mixvm <= times * self.floor?),
+            Target::AtLeastFloor(part) => Some(mixvm >= part * self.floor?),
+            Target::LessThanQemu => Some(mixvm < self.qemu?),
+            Target::AtMost(most) => Some(mixvm <= most),
+            Target::AtLeast(least) => Some(mixvm >= least),
+            Target::None => None,
+        }
+    }
+}
+
+/// All rows, in the order in which they are shown.
+pub fn rows(readings: &Readings) -> Vec<Row> {
+    let lives = Lives { floor: readings.floor(), readings };
+    let mut rows = vec![
+        lives.latency("4 KiB map, p50", |maps| &maps.map, |run| run.p50, Target::AtMostFloor(3.0)),
+        lives.latency("4 KiB map, p99", |maps| &maps.map, |run| run.p99, Target::None),
+        lives.latency("4 KiB unmap, p50", |maps| &maps.unmap, |run| run.p50, Target::AtMostFloor(4.0)),
+        lives.latency("4 KiB unmap, p99", |maps| &maps.unmap, |run| run.p99, Target::None),
+    ];
+    let live: Vec<u64> = lives.floor.pairs.iter().map(|pairs| pairs.live).collect();
+    for &live in &live {
+        let work = format!("pairs of map and unmap, {live} live");
+        rows.push(lives.of_maps(work, "/s", Target::AtLeastFloor(0.25), |maps| pairs(maps, live)));
+    }
+    if let [first, .., last] = live[..] {
+        rows.push(lives.of_maps(
+            format!("pairs, {last} live ÷ {first} live"),
+            "",
+            Target::AtLeast(0.8),
+            |maps| Some(pairs(maps, last)? / pairs(maps, first)?),
+        ));
+    }
+    rows.push(lives.of_maps("32 MiB map and unmap".into(), "/s", Target::AtLeastFloor(0.2), |maps| {
+        median(maps.large_per_second.iter().copied())
+    }));
+    rows.extend(lives.whole_guest());
+    rows
+}
+
+fn pairs(maps: &Maps, live: u64) -> Option<f64> {
+    let pairs = maps.pairs.iter().find(|pairs| pairs.live == live)?;
+    median(pairs.per_second.iter().copied())
+}
+
+struct Lives<'a> {
+    floor: Maps,
+    readings: &'a Readings,
+}
+
+impl Lives<'_> {
+    fn life(&self, name: &str) -> Option<&Life> {
+        self.readings.lives.get(name)
+    }
+
+    fn of_maps(
+        &self,
+        work: String,
+        unit: &'static str,
+        target: Target,
+        value: impl Fn(&Maps) -> Option<f64>,
+    ) -> Row {
+        let of = |name: &str| value(self.life(name)?.maps.as_ref()?);
+        Row {
+            work,
+            unit,
+            floor: value(&self.floor),
+            qemu: of(QEMU),
+            mixvm: of(MIXVM),
+            unpolled: of(UNPOLLED),
+            target,
+        }
+    }
+
+    fn latency(
+        &self,
+        work: &str,
+        runs: fn(&Maps) -> &Vec<Percentiles>,
+        of: fn(&Percentiles) -> u64,
+        target: Target,
+    ) -> Row {
+        self.of_maps(work.to_owned(), "µs", target, |maps| {
+            median(runs(maps).iter().map(|run| of(run) as f64 / 1000.0))
+        })
+    }
+
+    /// A row of values that have no floor.
+    fn of_lives(
+        &self,
+        work: &str,
+        unit: &'static str,
+        target: Target,
+        value: impl Fn(&str) -> Option<f64>,
+    ) -> Row {
+        let [qemu, mixvm, unpolled] = [QEMU, MIXVM, UNPOLLED].map(value);
+        Row { work: work.to_owned(), unit, floor: None, qemu, mixvm, unpolled, target }
+    }
+
+    fn whole_guest(&self) -> Vec<Row> {
+        let reads = |name: &str| median(self.life(name)?.reads.as_ref()?.per_second.iter().copied());
+        let beside = |name: &str| reads(&format!("{}{WITHOUT}", name.trim_end_matches("-poll-off")));
+        let counted = |name: &str, what: &str| self.life(name)?.counted.get(what).copied();
+        let idle = |of: fn(&Counted) -> u64| move |name: &str| counted(name, "idle").map(|it| of(&it) as f64);
+        vec![
+            self.of_lives("NVMe reads of 4 KiB", "/s", Target::None, reads),
+            self.of_lives("the same without a virtual IOMMU", "/s", Target::None, beside),
+            self.of_lives(
+                "part of the reads that the virtual IOMMU leaves",
+                "",
+                Target::AtLeast(0.8),
+                |name| Some(reads(name)? / beside(name)?),
+            ),
+            self.of_lives("exits from the guest for one pair", "", Target::None, |name| {
+                Some(counted(name, "pairs")?.exits as f64 / COUNTED_PAIRS)
+            }),
+            self.of_lives("monitor's processor time for one pair", "µs", Target::None, |name| {
+                Some(counted(name, "pairs")?.ticks as f64 * 10_000.0 / COUNTED_PAIRS)
+            }),
+            self.of_lives(
+                "wake-ups of the worker in 5 s of an idle guest",
+                "",
+                Target::AtMost(0.0),
+                |name| idle(|it| it.switches)(name).filter(|_| name != QEMU),
+            ),
+            self.of_lives("its processor time meanwhile", "ms", Target::AtMost(0.0), |name| {
+                idle(|it| it.worker_ticks)(name).filter(|_| name != QEMU).map(|ticks| ticks * 10.0)
+            }),
+            self.of_lives("start to the guest's first process", "s", Target::LessThanQemu, |name| {
+                let family = format!("{name}{START}");
+                let same = |(there, _): &(&String, &Life)| *there == name || there.starts_with(&family);
+                median(self.readings.lives.iter().filter(same).filter_map(|(_, life)| life.up))
+            }),
+            self.of_lives("resident memory less guest RAM", "MiB", Target::AtMost(40.0), |name| {
+                Some(self.life(name)?.own_kib? as f64 / 1024.0)
+            }),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests;

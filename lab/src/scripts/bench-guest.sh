@@ -1,0 +1,60 @@
+#!/bin/sh
+# The guest of the benchmark: measures what lab.do lists, one after the other, and switches itself off. The host looks at its
+# own counters when it sees the lines "begin" and "end".
+/bin/busybox --install -s /bin
+export PATH=/bin
+echo "LAB up"
+. /lib/common.sh
+early_mounts
+say() { echo "LAB $*"; }
+trap 'say fail "the script of the benchmark ended early"; poweroff -f' EXIT
+
+measure() { # measure NAME WORDS...: one measurement of rig, announced and told
+    name=$1
+    shift
+    say begin "$name"
+    result=$(rig "$@" --runs "$(param lab.runs)" --window "$(param lab.window)" --json 2>&1)
+    say end "$name"
+    case "$result" in
+        '{'*) say result "$name" "$result" ;;
+        *) say fail "$name: $result" ;;
+    esac
+}
+
+disk() {
+    load virtio_pci virtio-iommu nvme
+    until_true 60 test -b /dev/nvme0n1 || { say fail "no disk"; return; }
+    bdf=$(basename "$(ls -d /sys/bus/pci/drivers/nvme/0000:*)")
+    say domain "$(cat "/sys/bus/pci/devices/$bdf/iommu_group/type" 2>/dev/null || echo none)"
+    measure reads read-bench --path /dev/nvme0n1
+}
+
+idle() {
+    sync
+    sleep 2
+    say begin idle
+    sleep 5
+    say end idle
+}
+
+maps() {
+    load vfio_iommu_type1 vfio-pci
+    # No guest has interrupt remapping to offer.
+    echo 1 >/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
+    node=/sys/bus/pci/devices/$bdf
+    echo "$bdf" >/sys/bus/pci/drivers/nvme/unbind
+    echo vfio-pci >"$node/driver_override"
+    echo "$bdf" >/sys/bus/pci/drivers_probe
+    # Once before the host counts: it also finds out whether that works at all.
+    rig map-bench --device "$bdf" --pairs 100 || say fail "cannot map"
+    say begin pairs
+    rig map-bench --device "$bdf" --pairs 2000
+    say end pairs
+    measure maps map-bench --device "$bdf" --live "$(param lab.live)"
+    echo "$bdf" >/sys/bus/pci/drivers/vfio-pci/unbind
+}
+
+for action in $(param lab.do | tr , ' '); do "$action"; done
+trap - EXIT
+say done
+poweroff -f

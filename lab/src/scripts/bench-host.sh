@@ -1,0 +1,95 @@
+# The host's side of the benchmark: lives of virtual machine monitors, and what the host's own counters say meanwhile. What is
+# measured goes to the console as lines "@bench KEY ...", which `cargo lab bench` reads.
+
+mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
+
+tell() { echo "@bench $*"; }
+
+# Time since the host's start in hundredths of a second.
+hundredths() { cut -d' ' -f1 /proc/uptime | tr -d .; }
+
+# members PROGRAM: the processes that run it.
+members() {
+    for process in /proc/[0-9]*; do
+        case "$(readlink "$process/exe")" in */"$1") echo "$process" ;; esac
+    done
+}
+
+# The kernel's count of exits from all guests; the time in hundredths that the processes ran, and the thread that serves the
+# virtual IOMMU; how often this thread slept or was made to wait.
+counters() {
+    cat /sys/kernel/debug/kvm/exits 2>/dev/null || echo 0
+    ran $pids
+    ran $tasks
+    for task in $tasks; do cat "$task/status"; done | awk '/ctxt_switches/ { sum += $2 } END { print sum + 0 }'
+}
+ran() { for it in "$@"; do cat "$it/stat"; done | sed 's/.*) //' | awk '{ sum += $12 + $13 } END { print sum + 0 }'; }
+
+# Resident memory of the processes without guest RAM, which is a memory file with both monitors.
+own_kib() {
+    for process in $pids; do cat "$process/smaps"; done |
+        awk '/^[0-9a-f]+-[0-9a-f]+ / { ram = $6 ~ /memfd:/ } $1 == "Rss:" && !ram { sum += $2 } END { print sum + 0 }'
+}
+
+find_tasks() {
+    pids=$(members "$1")
+    tasks=
+    for process in $pids; do
+        for task in "$process"/task/*; do
+            [ "$(cat "$task/comm")" = virtio-iommu ] && [ "$task" != "$process/task/${process#/proc/}" ] && tasks="$tasks $task"
+        done
+    done
+}
+
+# life NAME PROGRAM WORDS...: one life of a monitor; a second one when the guest crashed before its first word.
+life() {
+    live "$@"
+    [ -e /run/life-up ] && return
+    tell retry "$1"
+    live "$@"
+}
+
+live() {
+    name=$1
+    program=$2
+    shift 2
+    rm -f /run/life-up /run/life-done
+    tell life "$name"
+    pids=
+    tasks=
+    born=$(hundredths)
+    "$@" </dev/null 2>"/lab/out/$name.stderr" | while IFS= read -r line; do
+        line=${line%"$(printf '\r')"}
+        case "$line" in
+            "LAB up")
+                tell up $(($(hundredths) - born))
+                : >/run/life-up
+                ;;
+            "LAB begin "*)
+                what=${line#LAB begin }
+                [ "$what" = idle ] && find_tasks "$program"
+                before=$(counters)
+                ;;
+            "LAB end "*)
+                tell span "$what" $before $(counters)
+                [ "$what" = idle ] && tell own-kib "$(own_kib)"
+                ;;
+            "LAB result "* | "LAB domain "* | "LAB fail "*) tell "${line#LAB }" ;;
+            "LAB done") : >/run/life-done ;;
+        esac
+    done
+    [ -e /run/life-done ] || { tell fail "$name ended early"; tail -n 3 "/lab/out/$name.stderr" | sed 's/^/@bench fail /'; }
+    tell died
+}
+
+# peer WORDS...: a program of the other distribution's folder.
+peer() {
+    if [ ! -d /peer/usr ]; then
+        mkdir -p /peer
+        mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=loose,ro peer /peer || return 1
+        for folder in dev proc sys; do mount --bind "/$folder" "/peer/$folder"; done
+        mount --bind /lab "/peer/mnt"
+        mount -t tmpfs tmp /peer/tmp
+    fi
+    PATH=/usr/bin:/bin chroot /peer "$@"
+}
