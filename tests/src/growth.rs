@@ -23,6 +23,8 @@ pub struct Report {
     pub requests: u64,
     /// Answers NOMEM.
     pub refused: u64,
+    /// Resident bytes that each mapping of the first domain took, which no container mirrors.
+    pub each: u64,
     /// Resident bytes before, at most, and after everything was taken away, of each round.
     pub rounds: Vec<[u64; 3]>,
 }
@@ -38,6 +40,7 @@ impl fmt::Display for Report {
             let [before, full, after] = round.map(|bytes| bytes >> 20);
             write!(f, " {before}/{full}/{after}")?;
         }
+        write!(f, "; {} bytes for a live mapping", self.each)?;
         Ok(())
     }
 }
@@ -55,11 +58,11 @@ pub fn run(rounds: usize) -> Result<Report, Failure> {
     let rules =
         Rules { entries: ENTRIES, max_domains: 3, max_mappings: CAP, emulated: true, ..Rules::plain() };
     let mut world = World::new(&rules, &Memory::new());
-    let mut report = Report { requests: 0, refused: 0, rounds: Vec::new() };
+    let mut report = Report { requests: 0, refused: 0, each: 0, rounds: Vec::new() };
     for _ in 0..rounds {
         world.device.negotiate(FEATURES);
         let before = resident();
-        fill(&world, &mut report)?;
+        fill(&world, before, &mut report)?;
         let full = resident();
         world.device.reset();
         let after = resident();
@@ -72,7 +75,7 @@ pub fn run(rounds: usize) -> Result<Report, Failure> {
     Ok(report)
 }
 
-fn fill(world: &World, report: &mut Report) -> Result<(), Failure> {
+fn fill(world: &World, before: u64, report: &mut Report) -> Result<(), Failure> {
     let mut send = |request: Request| {
         let mut bytes = [0; MAX_REQUEST_SIZE];
         let len = encode(&request, &mut bytes);
@@ -84,6 +87,7 @@ fn fill(world: &World, report: &mut Report) -> Result<(), Failure> {
     let attach = |domain, endpoint| Request::Attach { domain, endpoint, flags: 0, reserved: 0 };
     expect(send(attach(1, 24)), Status::Ok, "attach")?;
     expect(send(attach(2, 16)), Status::Ok, "attach")?;
+    let mut each = report.each;
     for (domain, room) in [(1, CAP as u64), (2, u64::from(ENTRIES))] {
         for n in 0..room + 60_000 {
             // Every second page, so that nothing could be merged; above all reserved regions.
@@ -93,6 +97,9 @@ fn fill(world: &World, report: &mut Report) -> Result<(), Failure> {
             let expected = if n < room { Status::Ok } else { Status::NoMem };
             expect(send(map), expected, "map")?;
         }
+        if domain == 1 && each == 0 {
+            each = resident().saturating_sub(before) / room;
+        }
     }
     for domain in 0..100_000 {
         // The third domain; each request gives up the one before.
@@ -101,6 +108,10 @@ fn fill(world: &World, report: &mut Report) -> Result<(), Failure> {
             if domain == 0 { Status::Ok } else { Status::NoMem },
             "a domain too many",
         )?;
+    }
+    report.each = each;
+    if each > PER_MAPPING {
+        return Err(Failure(format!("{each} bytes for a live mapping, {PER_MAPPING} at most were to be")));
     }
     let domains = world.device.with_iommu(|iommu| iommu.report().domains.len());
     if domains != 3 { Err(Failure(format!("{domains} domains live"))) } else { Ok(()) }

@@ -13,6 +13,7 @@ pub mod chains;
 pub mod faults;
 pub mod growth;
 pub mod model;
+pub mod path;
 mod random;
 pub mod world;
 

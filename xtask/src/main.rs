@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask lint` checks the laws of the house, `cargo xtask ci` runs every check there is.
 
+mod bench;
 mod ci;
 mod cover;
 mod deep;
@@ -39,6 +40,8 @@ enum Chore {
     Cover(cover::Args),
     /// Run tests under loom, miri or AddressSanitizer
     Deep(deep::Args),
+    /// Measure what a request costs: instructions, memory, time (needs valgrind)
+    Bench(bench::Args),
     /// Prepare what is missing, then lint, test, check the other architecture and run the lab
     Ci(ci::Args),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(args) => fuzz::run(&root, &args),
         Chore::Cover(args) => cover::run(&root, &args),
         Chore::Deep(args) => deep::run(&root, &args),
+        Chore::Bench(args) => bench::run(&root, &args),
         Chore::Ci(args) => ci::run(&root, &args),
     });
     match done {

@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use suites::path::{Part, Path};
 use suites::{Failure, chains, faults, growth, model};
 
 #[derive(Parser)]
@@ -44,6 +45,27 @@ enum Suite {
         #[arg(long, default_value_t = 1)]
         rounds: usize,
     },
+    /// Maps and unmaps, for one who counts instructions from outside
+    Path {
+        /// How much of a request's way: decode, handle, ring
+        #[arg(long, value_parser = part)]
+        part: Part,
+        /// Mappings that live meanwhile
+        #[arg(long, default_value_t = 0)]
+        live: u64,
+        /// Requests
+        #[arg(long, default_value_t = 1_000)]
+        size: u64,
+    },
+}
+
+fn part(word: &str) -> Result<Part, String> {
+    match word {
+        "decode" => Ok(Part::Decode),
+        "handle" => Ok(Part::Handle),
+        "ring" => Ok(Part::Ring),
+        _ => Err("decode, handle or ring".to_owned()),
+    }
 }
 
 fn main() -> ExitCode {
@@ -66,6 +88,10 @@ fn run(suite: &Suite) -> Result<String, Failure> {
         }
         Suite::Faults => faults::run().map(|report| report.to_string()),
         Suite::Chains { size, seed } => chains::run(seed, size).map(|report| report.to_string()),
+        Suite::Path { part, live, size } => {
+            Path::new(live)?.run(part, size)?;
+            Ok(format!("path: {size} requests, {part:?}, {live} live"))
+        }
         Suite::Growth { rounds } => growth::run(rounds).map(|report| report.to_string()),
     }
 }

@@ -24,6 +24,7 @@ impl Viommu {
     }
 
     /// Serves the rings once as the worker does, on this thread.
+    #[inline(never)] // a name for whoever counts instructions
     pub fn serve_rings(&self, activation: Activation) -> std::io::Result<()> {
         self.negotiate(activation.features);
         serve_once(self.core.clone(), self.sink.clone(), activation)
