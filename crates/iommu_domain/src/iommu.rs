@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use data_model::Span;
 
-pub use report::{DomainReport, EndpointReport, IommuReport, LegReport};
+pub use report::{Detail, DomainReport, EndpointReport, IommuReport, LegReport};
 
 use crate::limits::{MAX_DOMAINS, MAX_MAPPINGS};
 use crate::table::MIN_GRANULE;

@@ -8,6 +8,7 @@ mod type1;
 mod vfio;
 
 use std::io;
+use std::time::Duration;
 
 use base::{CallId, HostSlice};
 use data_model::Span;
@@ -47,6 +48,11 @@ pub trait Leg: Send {
 
     /// Mappings that the host counts, where it tells.
     fn host_mappings(&self) -> Option<u64>;
+
+    /// Time spent in system calls so far; zero where nobody measures.
+    fn host_time(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Whether a leg mirrors a mapping of this kind: a doorbell is no memory (no interrupt of an assigned device takes that way),
@@ -71,4 +77,9 @@ pub trait DmaHost: Send {
 
     /// `VFIO_DEVICE_RESET` on each device of the group.
     fn reset_devices(&self) -> io::Result<()>;
+
+    /// Time spent in these calls so far; zero where nobody measures.
+    fn time(&self) -> Duration {
+        Duration::ZERO
+    }
 }

@@ -14,14 +14,18 @@ pub mod limits;
 pub mod mixed;
 mod perm;
 mod phys;
+mod runs;
 mod table;
 pub mod testing;
 
 pub use error::{HostFailure, Refusal, TranslateFault};
-pub use iommu::{DomainReport, EndpointReport, EndpointSpec, Iommu, IommuConfig, IommuReport, LegReport};
+pub use iommu::{
+    Detail, DomainReport, EndpointReport, EndpointSpec, Iommu, IommuConfig, IommuReport, LegReport,
+};
 pub use leg::{DmaHost, Leg, LegError, ResetDevices, SoftLeg, SoftTable, SoftUse, Type1Leg, VfioHost};
 pub use perm::Perm;
 pub use phys::{Backing, PhysConflict, PhysMap};
+pub use runs::{Run, RunKind, Slot};
 pub use table::{Extent, Mapping, Table};
 
 /// Number that names an endpoint: in a virtio-iommu its requester id.

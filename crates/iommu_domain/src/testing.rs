@@ -7,6 +7,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::{CallId, HostSlice, fault_point};
 use data_model::Span;
@@ -107,6 +108,11 @@ impl DmaHost for FakeHost {
         // All of the address space has no length that fits, and the kernel no call for it.
         let len = iova.len().filter(|len| *len == memory.len()).ok_or(io::ErrorKind::InvalidInput)?;
         state.domain.map(MapRequest::new(iova.start(), len, target, perm)).map_err(errno)
+    }
+
+    /// A nanosecond for each call.
+    fn time(&self) -> Duration {
+        Duration::from_nanos(self.calls())
     }
 
     fn unmap(&self, iova: Span) -> io::Result<u64> {

@@ -18,4 +18,15 @@ impl Features {
     pub const MMIO: u64 = 1 << 5;
     /// `bypass` in the configuration, and the flag BYPASS of ATTACH.
     pub const BYPASS_CONFIG: u64 = 1 << 6;
+
+    /// Every bit with its name in the specification, without the prefix.
+    pub const NAMES: [(u64, &str); 7] = [
+        (Features::INPUT_RANGE, "INPUT_RANGE"),
+        (Features::DOMAIN_RANGE, "DOMAIN_RANGE"),
+        (Features::MAP_UNMAP, "MAP_UNMAP"),
+        (Features::BYPASS, "BYPASS"),
+        (Features::PROBE, "PROBE"),
+        (Features::MMIO, "MMIO"),
+        (Features::BYPASS_CONFIG, "BYPASS_CONFIG"),
+    ];
 }

@@ -41,6 +41,21 @@ impl Status {
         Status::NoMem,
     ];
 
+    /// Its name in the specification, without the prefix.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Status::Ok => "OK",
+            Status::IoErr => "IOERR",
+            Status::Unsupp => "UNSUPP",
+            Status::DevErr => "DEVERR",
+            Status::Inval => "INVAL",
+            Status::Range => "RANGE",
+            Status::NoEnt => "NOENT",
+            Status::Fault => "FAULT",
+            Status::NoMem => "NOMEM",
+        }
+    }
+
     /// The status with this number, if the specification names one.
     pub fn from_wire(byte: u8) -> Option<Status> {
         Status::ALL.get(usize::from(byte)).copied()

@@ -2,6 +2,7 @@ mod bench;
 mod domains;
 mod faults;
 mod mapping;
+mod report;
 mod sequences;
 
 use bench::*;

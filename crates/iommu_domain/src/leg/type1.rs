@@ -3,6 +3,7 @@
 //! Permissions are the guest's, never more.
 
 use std::io;
+use std::time::Duration;
 
 use base::CallId;
 use data_model::Span;
@@ -56,6 +57,10 @@ impl<H: DmaHost> Leg for Type1Leg<H> {
 
     fn block(&mut self) -> Result<(), LegError> {
         self.host.reset_devices().map_err(failed(CallId::DeviceReset))
+    }
+
+    fn host_time(&self) -> Duration {
+        self.host.time()
     }
 
     fn host_mappings(&self) -> Option<u64> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base::GuestMem;
 use data_model::{Gpa, PageMask, Span};
-use iommu_domain::{Iommu, IommuReport, SoftTable, TranslateFault};
+use iommu_domain::{Detail, Iommu, IommuReport, SoftTable, TranslateFault};
 use sync::Mutex;
 use thiserror::Error;
 use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
@@ -158,8 +158,13 @@ fn check_regions(endpoint: &ViommuEndpoint) -> Result<(), ViommuError> {
 }
 
 impl ViommuHandle {
-    /// What the device holds now.
+    /// What the device holds now, in numbers.
     pub fn report(&self) -> ViommuReport {
+        self.report_in(Detail::default())
+    }
+
+    /// What the device holds now. The driver's requests wait while details are gathered.
+    pub fn report_in(&self, detail: Detail) -> ViommuReport {
         let core = self.core.lock();
         let regions =
             core.properties.iter().map(|(id, bytes)| (*id, regions(bytes.as_deref().unwrap_or_default())));
@@ -168,7 +173,7 @@ impl ViommuHandle {
             page_size_mask: core.config.page_size_mask.get(),
             input: core.iommu.config().input,
             regions: regions.collect(),
-            iommu: core.iommu.report(),
+            iommu: core.iommu.report_in(detail),
             counters: core.counters.clone(),
             host_failures: core.host_failures,
         }
