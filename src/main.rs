@@ -4,6 +4,7 @@ mod check;
 mod cmdline;
 mod config;
 mod control;
+mod drawing;
 mod errors;
 mod host;
 mod machine;
@@ -17,6 +18,7 @@ use clap::Parser;
 
 use cmdline::{Cli, Command, ViommuCommand};
 use config::Arch;
+use control::Look;
 use errors::FAILED;
 use host::SysfsHost;
 use vm_control::Request;
@@ -59,6 +61,7 @@ fn execute(command: &Command) -> anyhow::Result<u8> {
         Command::Stop(args) => control::tell(&args.socket, Request::Stop),
         Command::Suspend(args) => control::tell(&args.socket, Request::Suspend),
         Command::Resume(args) => control::tell(&args.socket, Request::Resume),
-        Command::Viommu(ViommuCommand::Show(args)) => control::show(&args.socket, args.json, out),
+        Command::Viommu(ViommuCommand::Show(args)) => control::show(args, out),
+        Command::Viommu(ViommuCommand::Map(args)) => control::map(args, out, &Look::of_stdout()),
     }
 }

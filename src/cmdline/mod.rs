@@ -43,6 +43,8 @@ pub enum Command {
 pub enum ViommuCommand {
     /// Show endpoints, domains and the host's side of them.
     Show(ShowArgs),
+    /// Draw the address space of each domain: as an SVG file, or as text on the terminal.
+    Map(MapArgs),
 }
 
 /// The guest's interrupt controller on aarch64, as far as MSIs go.
@@ -140,6 +142,20 @@ pub struct ShowArgs {
     /// Print one JSON object instead of tables.
     #[arg(long)]
     pub json: bool,
+    /// List each mapping of each domain too, up to 32768 of them.
+    #[arg(long)]
+    pub mappings: bool,
+}
+
+/// Flags of `viommu map`.
+#[derive(Debug, Args)]
+pub struct MapArgs {
+    /// The machine's control socket, as given to `run --socket`.
+    #[arg(value_name = "SOCKET")]
+    pub socket: PathBuf,
+    /// Write the drawing to this file instead of the terminal.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
 }
 
 #[cfg(test)]

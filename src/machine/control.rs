@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
-use vm_control::{Listener, Reply, Request};
+use vm_control::{Listener, MAX_RUNS, MAX_SLOTS, Reply, Request};
 
 use super::Outcome;
 use super::life::Control;
@@ -36,11 +36,12 @@ impl Server {
             }
             (Request::Suspend, _) => done(control.suspend()),
             (Request::Resume, _) => done(control.resume()),
-            (Request::ViommuShow, Some(island)) => match island.report() {
-                Ok(report) => Reply::Viommu(report),
-                Err(error) => Reply::Refused(format!("the virtual IOMMU does not answer: {error}")),
-            },
-            (Request::ViommuShow, None) => Reply::Refused("this machine has no virtual IOMMU".into()),
+            (Request::ViommuShow, Some(island)) => report(island, 0, 0),
+            (Request::ViommuMappings, Some(island)) => report(island, MAX_SLOTS, 0),
+            (Request::ViommuMap, Some(island)) => report(island, 0, MAX_RUNS),
+            (Request::ViommuShow | Request::ViommuMappings | Request::ViommuMap, None) => {
+                Reply::Refused("this machine has no virtual IOMMU".into())
+            }
         };
         let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
             if let Err(error) = vm_control::serve(&listener, &watched, answer) {
@@ -48,6 +49,13 @@ impl Server {
             }
         })?;
         Ok(Some(Server { stop: Some(stop), thread: Some(thread) }))
+    }
+}
+
+fn report(island: &IslandLink, slots: usize, runs: usize) -> Reply {
+    match island.report(slots, runs) {
+        Ok(report) => Reply::Viommu(report),
+        Err(error) => Reply::Refused(format!("the virtual IOMMU does not answer: {error}")),
     }
 }
 

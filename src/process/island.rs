@@ -11,20 +11,25 @@ use data_model::{Bdf, HostBdf, Span};
 use devices::irq::{MsiController, MsiMessage, MsiVector};
 use devices::remote::{Answering, Services};
 use devices::virtio::iommu::{Viommu, ViommuConfig, ViommuEndpoint, ViommuHandle};
-use iommu_domain::{Backing, EndpointSpec, Iommu, IommuConfig, Leg, PhysMap, Type1Leg, VfioHost};
+use iommu_domain::{Backing, Detail, EndpointSpec, Iommu, IommuConfig, Leg, PhysMap, Type1Leg, VfioHost};
 use serde::{Deserialize, Serialize};
 use virtio_iommu_spec::{ResvKind, ResvMem};
 use vm_control::ViommuReport;
 
-use super::report;
+use super::report::{self, Place};
 use super::setup::{IslandSetup, LegSetup};
 use super::worker::errno;
 
 /// Main asks the island.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Question {
-    /// What it holds.
-    Report,
+    /// What it holds, with each mapping or the shape of each domain if asked for.
+    Report {
+        /// Mappings at most, all domains together.
+        slots: usize,
+        /// Runs at most, in each domain.
+        runs: usize,
+    },
     /// Device memory has appeared: the file comes along, mapped from this offset on.
     Insert(Span, u64),
     /// It is gone.
@@ -56,7 +61,7 @@ pub(super) enum Answer {
 pub(super) struct Island {
     handle: ViommuHandle,
     phys: Arc<PhysMap>,
-    hosts: Vec<(Bdf, HostBdf)>,
+    places: Vec<Place>,
     /// Gives vectors whose messages are translated.
     msi: Arc<dyn MsiController>,
     vectors: BTreeMap<u32, Arc<dyn MsiVector>>,
@@ -98,7 +103,7 @@ impl Island {
             msi: handle.translated_msi(Arc::new(services.clone())),
             handle,
             phys,
-            hosts: setup.endpoints.iter().map(|(guest, host, _)| (*guest, *host)).collect(),
+            places: setup.endpoints.iter().map(place(setup)).collect(),
             vectors: BTreeMap::new(),
             next: 0,
         };
@@ -116,8 +121,9 @@ impl Island {
 
     fn carry_out(&mut self, question: Question, fds: Vec<OwnedFd>) -> io::Result<(Answer, Vec<OwnedFd>)> {
         match question {
-            Question::Report => {
-                let report = report::viommu(&self.handle.report(), &self.hosts);
+            Question::Report { slots, runs } => {
+                let detail = Detail { slots, runs, pinned: true };
+                let report = report::viommu(&self.handle.report_in(detail), &self.places, slots);
                 return Ok((Answer::Report(Box::new(report)), Vec::new()));
             }
             Question::Insert(span, offset) => self.insert(span, offset, fds)?,
@@ -149,6 +155,14 @@ impl Island {
 
     fn known(&self, number: u32) -> io::Result<&Arc<dyn MsiVector>> {
         self.vectors.get(&number).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+/// Where an endpoint is.
+fn place(setup: &IslandSetup) -> impl Fn(&(Bdf, HostBdf, Option<usize>)) -> Place + '_ {
+    |(guest, host, leg)| {
+        let leg = leg.and_then(|index| setup.legs.get(index));
+        Place { guest: *guest, host: *host, group: leg.map(|leg| leg.group) }
     }
 }
 

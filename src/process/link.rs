@@ -37,9 +37,9 @@ impl IslandLink {
         self.ask(question, fds).map(drop)
     }
 
-    /// What the virtual IOMMU holds.
-    pub fn report(&self) -> io::Result<ViommuReport> {
-        match self.ask(&Question::Report, &[])?.0 {
+    /// What the virtual IOMMU holds: with up to `slots` mappings one by one, and each domain in up to `runs` runs.
+    pub fn report(&self, slots: usize, runs: usize) -> io::Result<ViommuReport> {
+        match self.ask(&Question::Report { slots, runs }, &[])?.0 {
             Answer::Report(report) => Ok(*report),
             _ => Err(io::ErrorKind::InvalidData.into()),
         }

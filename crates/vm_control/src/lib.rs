@@ -17,8 +17,9 @@ pub use client::Client;
 pub use connection::{Connection, Received};
 pub use error::ControlError;
 pub use listener::Listener;
-pub use message::{MAX_REPLY, MAX_REQUEST, Reply, Request};
+pub use message::{MAX_REPLY, MAX_REQUEST, MAX_RUNS, MAX_SLOTS, Reply, Request};
 pub use report::{
-    DomainReport, EndpointReport, LegReport, RegionKind, RegionReport, RequestReport, ViommuReport,
+    DomainReport, EndpointReport, LegReport, RegionKind, RegionReport, RequestReport, RunKind, RunReport,
+    SlotReport, ViommuReport,
 };
 pub use server::serve;

@@ -2,6 +2,8 @@
 //!
 //! Field names and their order are a promise to scripts that read the JSON form.
 
+use std::collections::BTreeMap;
+
 use data_model::{Bdf, HostBdf, Span};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,9 @@ mod table;
 pub struct ViommuReport {
     /// Feature bits that driver and device agreed on; those offered before that.
     pub features: u64,
+    /// The same by name.
+    #[serde(default)]
+    pub feature_names: Vec<String>,
     /// Addresses that a domain can map.
     pub input_range: Span,
     /// Page sizes, one bit each.
@@ -26,10 +31,25 @@ pub struct ViommuReport {
     pub legs: Vec<LegReport>,
     /// Requests handled so far, by kind.
     pub requests: Vec<RequestReport>,
+    /// Chains that came back unwritten, because they were no request.
+    #[serde(default)]
+    pub unanswered: u64,
     /// Faults told to the guest, or dropped because it gave no buffer.
     pub faults: u64,
+    /// Those of them that were dropped.
+    #[serde(default)]
+    pub faults_dropped: u64,
     /// Calls to the host made on behalf of requests.
     pub host_calls: u64,
+    /// Requests that failed because the host did.
+    #[serde(default)]
+    pub host_failures: u64,
+    /// Time spent in calls to the host, in nanoseconds.
+    #[serde(default)]
+    pub host_time_ns: u64,
+    /// Bytes of guest RAM that the host has pinned, summed over all mirrors: a page that two of them hold counts twice.
+    #[serde(default)]
+    pub pinned: u64,
 }
 
 /// One endpoint.
@@ -42,6 +62,9 @@ pub struct EndpointReport {
     pub bdf: Bdf,
     /// The host's device behind it; for an emulated device its name.
     pub host: String,
+    /// The host's group of that device.
+    #[serde(default)]
+    pub group: Option<u32>,
     /// Name of the leg that carries its mappings.
     pub leg: String,
     /// The domain it is attached to.
@@ -57,6 +80,7 @@ impl EndpointReport {
             id: u32::from(bdf.id()),
             bdf,
             host: host.to_string(),
+            group: None,
             leg: leg.to_owned(),
             domain: None,
             reserved: Vec::new(),
@@ -100,6 +124,58 @@ pub struct DomainReport {
     pub software: u64,
     /// Bytes mapped.
     pub bytes: u64,
+    /// Mappings one by one, by rising address, where asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<SlotReport>,
+    /// The address space in runs, where asked for; of a bypass domain what its endpoints reach.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<RunReport>,
+}
+
+/// One mapping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotReport {
+    /// Addresses that endpoints use.
+    #[serde(flatten)]
+    pub span: Span,
+    /// Guest-physical address of the first byte.
+    pub phys: u64,
+    /// `rw`, `r`, `w` or `none`.
+    pub perm: String,
+    /// No host holds it: a doorbell of interrupts, or a mapping that permits nothing.
+    pub software: bool,
+}
+
+/// What a run of neighbouring mappings is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunKind {
+    /// Reads only.
+    R,
+    /// Writes only.
+    W,
+    /// Both.
+    Rw,
+    /// Nothing is permitted.
+    None,
+    /// Doorbells of interrupts.
+    Doorbell,
+    /// Of several kinds: there were too many to tell apart.
+    Mixed,
+}
+
+/// Neighbouring mappings of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// From the first to the last.
+    #[serde(flatten)]
+    pub span: Span,
+    /// What they are.
+    pub kind: RunKind,
+    /// How many.
+    pub mappings: u64,
+    /// Bytes mapped; less than the length where there were too many runs to tell each hole.
+    pub bytes: u64,
 }
 
 /// One mirror of a domain.
@@ -113,6 +189,15 @@ pub struct LegReport {
     pub host_mappings: Option<u64>,
     /// Blocked after a failure that could not be undone.
     pub quarantined: bool,
+    /// Endpoints that it serves, by id: the members of one host group.
+    #[serde(default)]
+    pub endpoints: Vec<u32>,
+    /// Bytes of guest RAM that the host has pinned for it.
+    #[serde(default)]
+    pub pinned: u64,
+    /// Time spent in calls to the host, in nanoseconds.
+    #[serde(default)]
+    pub host_time_ns: u64,
 }
 
 /// How often one kind of request came.
@@ -124,6 +209,9 @@ pub struct RequestReport {
     pub ok: u64,
     /// Answered with another status.
     pub failed: u64,
+    /// How many ended with each status, by its name; those that never came are left out.
+    #[serde(default)]
+    pub by_status: BTreeMap<String, u64>,
 }
 
 #[cfg(test)]
