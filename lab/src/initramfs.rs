@@ -18,6 +18,7 @@ use crate::paths::write_whole;
 
 const COMMON: &str = include_str!("scripts/common.sh");
 const HOST_LIBRARY: &str = include_str!("scripts/host.sh");
+const HOST_CONTROL: &str = include_str!("scripts/control.sh");
 const HOST_INIT: &str = include_str!("scripts/host-init.sh");
 const BENCH_INIT: &str = include_str!("scripts/bench-guest.sh");
 const GUEST_INIT: &str = include_str!("scripts/guest-init.sh");
@@ -36,7 +37,12 @@ pub fn host(arch: Arch, packages: &Packages, with_modules: bool, folder: &Path) 
         modules.extend(["9pnet_virtio", "9p", "vfio_iommu_type1", "vfio-pci"]);
         modules.extend(arch.host_modules());
     }
-    let scripts = vec![("init", HOST_INIT), ("lib/common.sh", COMMON), ("lib/host.sh", HOST_LIBRARY)];
+    let scripts = vec![
+        ("init", HOST_INIT),
+        ("lib/common.sh", COMMON),
+        ("lib/host.sh", HOST_LIBRARY),
+        ("lib/control.sh", HOST_CONTROL),
+    ];
     pack(Contents { name: "host", modules, scripts }, packages, folder)
 }
 

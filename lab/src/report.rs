@@ -31,6 +31,21 @@ pub struct Vector {
     pub taken: u64,
 }
 
+/// A halt of the machine, as the host saw it, and what the guest noticed. Times in hundredths of a second.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Halt {
+    /// Processor time of the threads that run the guest, in a while before.
+    pub time_running: Option<u64>,
+    /// The same while halted.
+    pub time_halted: Option<u64>,
+    /// Bytes that came from the guest's console while halted.
+    pub console: Option<u64>,
+    /// Lines of the guest's kernel about processors or tasks that stood still.
+    pub barks: Option<u64>,
+    /// Commands of `mixvm` that were not carried out.
+    pub refused: Vec<String>,
+}
+
 /// One guest's life, as the guest and the host told it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
@@ -78,12 +93,16 @@ pub struct Report {
     pub locked_kib: Option<i64>,
     /// Pages still pinned on the host after the end.
     pub pinned_pages: Option<i64>,
+    /// The halt, where there was one.
+    pub halt: Halt,
     /// Lines of the host's kernel about DMA faults.
     pub host_faults: Vec<String>,
     /// The virtual IOMMU while the guest waited.
     pub viommu: Option<Viommu>,
     /// Why [`Report::viommu`] is missing.
     pub viommu_error: Option<String>,
+    /// Whether `mixvm viommu map` drew its picture, `viommu.svg` in the folder.
+    pub drawn: bool,
     /// Where all this was read from.
     pub folder: PathBuf,
 }
@@ -106,6 +125,7 @@ impl Report {
             report.host_said(line);
         }
         report.host_faults = text("host.dmesg").lines().filter(|l| is_fault(l)).map(str::to_owned).collect();
+        report.drawn = text("viommu.svg").starts_with("<svg ") && text("viommu.map").starts_with("domain ");
         match serde_json::from_str(&text("viommu.json")) {
             Ok(viommu) => report.viommu = Some(viommu),
             Err(error) => report.viommu_error = Some(format!("{error}; {}", text("viommu.err").trim())),
@@ -127,6 +147,7 @@ impl Report {
                 let [number, kind, device, driver] = [number, kind, device, driver].map(|w| (*w).to_owned());
                 self.groups.push(Group { number, kind, device, driver });
             }
+            ("barks", [count]) => self.halt.barks = count.parse().ok(),
             ("reserved", _) => self.reserved.push(rest.to_owned()),
             ("irq", [name, taken]) => {
                 self.vectors.push(Vector { name: (*name).to_owned(), taken: taken.parse().unwrap_or(0) });
@@ -144,6 +165,10 @@ impl Report {
             Some(("seconds", seconds)) => self.seconds = seconds.trim().parse().ok(),
             Some(("locked", kib)) => self.locked_kib = kib.trim().parse().ok(),
             Some(("pinned", pages)) => self.pinned_pages = pages.trim().parse().ok(),
+            Some(("vcpu-time-running", time)) => self.halt.time_running = time.trim().parse().ok(),
+            Some(("vcpu-time-halted", time)) => self.halt.time_halted = time.trim().parse().ok(),
+            Some(("console-halted", bytes)) => self.halt.console = bytes.trim().parse().ok(),
+            Some(("control-failed", command)) => self.halt.refused.push(command.to_owned()),
             Some(("group-free", bdf)) => self.free.push(bdf.to_owned()),
             Some(("group-busy", bdf)) => self.busy.push(bdf.to_owned()),
             Some(("retry", count)) => self.retries += count.trim().parse().unwrap_or(1),

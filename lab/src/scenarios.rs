@@ -1,5 +1,6 @@
 //! The table of guests that the lab runs, and what must hold after each.
 
+mod control;
 mod messages;
 
 use crate::arch::Arch;
@@ -98,6 +99,7 @@ fn common() -> Vec<Scenario> {
         threads,
         reboot,
         Scenario::new("start-after-reboot", ""),
+        control::suspend(),
     ]
 }
 
@@ -136,6 +138,10 @@ pub fn failures(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String
     if scenario.guest.actions.contains(&"rebind") && report.rebinds != REBINDS {
         failures.push(format!("the disk's driver came back {} times of {REBINDS}", report.rebinds));
     }
+    if !report.drawn {
+        failures.push("`mixvm viommu map` drew no domain".to_owned());
+    }
+    failures.extend(control::failures(scenario, report));
     failures.extend(network(scenario, report));
     failures.extend(rig(scenario, report));
     failures.extend(left_behind(scenario, report));

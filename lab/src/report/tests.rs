@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Report, is_fault};
+use super::{Halt, Report, is_fault};
 
 const CONSOLE: &str = "[    0.5] noise\r
 LAB up 3.1\r
@@ -14,6 +14,7 @@ LAB rebound 1\r
 LAB rebound 2\r
 LAB rig 4 rounds\r
 LAB rig exit 0 one --times 2\r
+LAB barks 2\r
 LAB irq nvme0q0 12\r
 LAB irq nvme0q1 130\r
 LAB irq eth0-rx-0 9\r
@@ -25,7 +26,8 @@ LAB end poweroff\r
 ";
 
 const FACTS: &str = "viommu-exit 0\nretry 1\nexit 0\nseconds 9\nlocked 0\npinned 0\n\
-                     group-free 0000:01:00.0\ngroup-busy 0000:02:00.0\n";
+                     group-free 0000:01:00.0\nvcpu-time-running 250\nvcpu-time-halted 0\n\
+                     console-halted 7\ncontrol-failed resume\ngroup-busy 0000:02:00.0\n";
 
 #[test]
 fn guest_and_host_facts_are_read() {
@@ -37,6 +39,8 @@ fn guest_and_host_facts_are_read() {
         ("command", "mixvm run\n"),
         ("host.dmesg", "DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0x1000\nvfio: fine\n"),
         ("viommu.err", "no socket"),
+        ("viommu.svg", "<svg "),
+        ("viommu.map", "domain 1: "),
     ] {
         fs::write(folder.join(name), text).unwrap();
     }
@@ -51,7 +55,15 @@ fn guest_and_host_facts_are_read() {
     assert_eq!((report.free.len(), report.busy.len(), report.host_faults.len()), (1, 1, 1));
     assert_eq!((report.locked_kib, report.pinned_pages, report.rebinds), (Some(0), Some(0), 2));
     assert_eq!(report.rig, ["4 rounds", "exit 0 one --times 2"]);
-    assert!(report.viommu.is_none() && report.viommu_error.unwrap().contains("no socket"));
+    let halt = Halt {
+        time_running: Some(250),
+        time_halted: Some(0),
+        console: Some(7),
+        barks: Some(2),
+        refused: vec!["resume".into()],
+    };
+    assert_eq!(report.halt, halt);
+    assert!(report.drawn && report.viommu.is_none() && report.viommu_error.unwrap().contains("no socket"));
 }
 
 #[test]

@@ -25,6 +25,7 @@ fn good() -> Report {
         free: vec!["0000:01:00.0".into()],
         locked_kib: Some(0),
         pinned_pages: Some(0),
+        drawn: true,
         viommu: Some(serde_json::from_str(crate::viommu::tests::SHOWN).unwrap()),
         ..Report::default()
     }
@@ -42,7 +43,8 @@ fn a_good_life_passes() {
 #[test]
 fn each_way_to_go_wrong_is_noticed() {
     type Change = fn(&mut Report);
-    let cases: [(Change, &str); 14] = [
+    let cases: [(Change, &str); 15] = [
+        (|r| r.drawn = false, "drew no domain"),
         (|r| r.exit = Some(33), "exit code Some(33)"),
         (|r| r.digest = Some("abd".into()), "digest read"),
         (|r| r.digest = None, "digest read None"),

@@ -60,6 +60,18 @@ rebind() {
     done
 }
 
+# Works on while the host halts the machine and lets it go on, with a heartbeat; the digest counts that is read afterwards.
+be_halted() {
+    say halt-me
+    until read -t 1 -r answer; do
+        dd if=/dev/nvme0n1 of=/dev/null bs=1M count=1 iflag=direct 2>/dev/null || say fail "the disk cannot be read"
+        say beat
+    done
+    say digest "$(dd if=/dev/nvme0n1 bs=1M count="$(param lab.mib)" iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1)"
+    say barks "$(dmesg -s 1000000 | grep -ciE 'soft lockup|rcu.*(stall|starved)|blocked for more than|hung|nvme.*timeout')"
+    dmesg -s 1000000 | tail -n 5 | sed 's/^/LAB dmesg /'
+}
+
 network() {
     load e1000e
     bdf=$(find_pci 8086 10d3) || { say fail "no e1000e in the guest"; return; }
@@ -120,6 +132,7 @@ put_down() {
 
 end=poweroff
 keep=
+stop=
 for action in $(param lab.do | tr , ' '); do
     case "$action" in
         disk) disk ;;
@@ -127,6 +140,8 @@ for action in $(param lab.do | tr , ' '); do
         rebind) rebind ;;
         vfio) load_vfio ;;
         rig) run_rig ;;
+        halt) be_halted ;;
+        stop) stop=1 ;;
         reboot) end=reboot ;;
         keep) keep=1 ;;
     esac
@@ -135,6 +150,11 @@ facts
 say ready "$(cut -d' ' -f1 /proc/uptime)"
 if read -t 120 -r answer; then say told "$answer"; else say fail "nobody answered"; fi
 [ -n "$keep" ] || put_down
+if [ -n "$stop" ]; then
+    say stop-me
+    sleep 300
+    say fail "nobody stopped the machine"
+fi
 say end "$end"
 trap - EXIT
 sync

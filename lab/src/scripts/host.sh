@@ -34,6 +34,8 @@ locked_kib() { cat /proc/[0-9]*/status 2>/dev/null | awk '$1 == "VmLck:" { sum +
 observe() {
     timeout 30 mixvm viommu show /run/vm.sock --json >"$out/viommu.json" 2>"$out/viommu.err"
     fact viommu-exit $?
+    timeout 30 mixvm viommu map /run/vm.sock --svg "$out/viommu.svg" 2>>"$out/viommu.err"
+    timeout 30 mixvm viommu map /run/vm.sock >"$out/viommu.map" 2>>"$out/viommu.err"
     fact locked-while-running "$(locked_kib)"
     fact pinned-while-running "$(pinned_pages)"
     grep vfio /proc/interrupts >"$out/host-interrupts"
@@ -51,9 +53,12 @@ relay() {
 watch_guest() {
     shown=0
     asked=
+    was_halted=
+    was_stopped=
     heard=$(now)
     beat=$heard
     until [ -e /run/exit ]; do
+        do_as_asked
         time=$(now)
         if relay; then
             heard=$time
