@@ -49,6 +49,11 @@ pub trait Leg: Send {
     /// Mappings that the host counts, where it tells.
     fn host_mappings(&self) -> Option<u64>;
 
+    /// Whether guest RAM that it holds is pinned for it.
+    fn pins(&self) -> bool {
+        true
+    }
+
     /// Time spent in system calls so far; zero where nobody measures.
     fn host_time(&self) -> Duration {
         Duration::ZERO

@@ -141,6 +141,7 @@ impl Iommu {
 
     fn report_leg(&self, index: usize, count: bool) -> LegReport {
         let slot = &self.legs[index];
+        let count = count && slot.leg.pins();
         let (mappings, pinned) = match slot.content {
             Content::Nothing | Content::Quarantined => (0, 0),
             Content::Bypass => {

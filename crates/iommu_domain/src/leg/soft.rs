@@ -81,6 +81,11 @@ impl Leg for SoftLeg {
         Ok(())
     }
 
+    /// The device is in a process that maps guest RAM anyway.
+    fn pins(&self) -> bool {
+        false
+    }
+
     fn host_mappings(&self) -> Option<u64> {
         Some(self.table.enter().0.value().len() as u64)
     }

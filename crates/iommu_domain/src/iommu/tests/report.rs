@@ -92,3 +92,19 @@ fn legs_tell_whom_they_serve_and_the_time_that_their_host_took() {
     assert_eq!(legs[0].host_time, Duration::from_nanos(bench.hosts[0].calls()));
     assert!(legs[0].host_time > legs[1].host_time);
 }
+
+#[test]
+fn emulated_device_pins_nothing() {
+    use std::sync::Arc;
+
+    use crate::{EndpointSpec, Iommu, PhysMap, SoftLeg, SoftTable};
+    let ram = base::GuestRam::new(&[pages(0, 4)]).unwrap();
+    let phys = Arc::new(PhysMap::new(base::HostMemory::of_ram(&ram)).unwrap());
+    let leg = SoftLeg::new("soft".into(), Arc::new(SoftTable::default()));
+    let endpoint = EndpointSpec { id: 8, leg: Some(0), reserved: Vec::new() };
+    let mut iommu = Iommu::new(config(), phys, vec![Box::new(leg)], vec![endpoint]);
+    iommu.attach(8, 1, false).unwrap();
+    iommu.map(1, Mapping { iova: pages(9, 1), phys: 0, perm: Perm::READ }).unwrap();
+    let leg = &iommu.report_in(EVERYTHING).legs[0];
+    assert_eq!((leg.mappings, leg.pinned), (1, 0));
+}
