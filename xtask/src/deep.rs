@@ -40,7 +40,7 @@ struct Plan {
 
 const LOOM: Plan = Plan {
     name: "loom",
-    words: &["test", "--package", "iommu_domain", "--test", "loom"],
+    words: &["test", "--package", "iommu_domain", "--package", "devices", "--test", "loom"],
     env: &[("RUSTFLAGS", "--cfg loom")],
     what: "models in every order of their threads",
 };

@@ -94,7 +94,6 @@ pub struct Iommu {
     domains: BTreeMap<DomainId, Domain>,
     legs: Vec<LegSlot>,
     bypass: bool,
-    generation: u64,
     host_calls: u64,
 }
 
@@ -124,7 +123,6 @@ impl Iommu {
             domains: BTreeMap::new(),
             legs: slots,
             bypass,
-            generation: 0,
             host_calls: 0,
         };
         iommu.settle_all();
@@ -167,11 +165,6 @@ impl Iommu {
         self.reset();
     }
 
-    /// Rises with each change that could make a translation stale.
-    pub fn generation(&self) -> u64 {
-        self.generation
-    }
-
     /// Whether this endpoint exists.
     pub fn has_endpoint(&self, id: EndpointId) -> bool {
         self.endpoints.contains_key(&id)
@@ -179,7 +172,6 @@ impl Iommu {
 
     /// Brings every leg to what it should hold; failures end in quarantine.
     fn settle_all(&mut self) {
-        self.generation += 1;
         for index in 0..self.legs.len() {
             if let Err(failure) = self.settle_or_block(index) {
                 log::error!("{failure}");

@@ -14,7 +14,6 @@ impl Iommu {
         }
         self.check_group(endpoint, domain)?; // A4
         self.check_compatible(endpoint, domain)?; // A7
-        self.generation += 1;
         self.domains.entry(domain).or_default().bypass = bypass;
         self.place(endpoint, Some(domain));
         let leg = self.endpoints.get(&endpoint).and_then(|known| known.leg);
@@ -42,7 +41,6 @@ impl Iommu {
             return Err(Refusal::NotInDomain { endpoint, domain }); // D3
         }
         let leg = known.leg;
-        self.generation += 1;
         self.place(endpoint, None);
         let settled = leg.map_or(Ok(()), |index| self.settle_or_block(index));
         self.drop_if_deserted(domain); // D5

@@ -40,7 +40,6 @@ impl Iommu {
         if !is_mirrored(&backing, perm) {
             domain.software.insert(span.start());
         }
-        self.generation += 1;
         Ok(())
     }
 
@@ -55,7 +54,6 @@ impl Iommu {
         }
         let split = |mapping: Mapping| Refusal::Split { span, mapped: mapping.iova };
         let Some(extent) = domain.table.extent(span).map_err(split)? else { return Ok(()) };
-        self.generation += 1;
         let mut failure: Option<HostFailure> = None;
         for index in &domain.legs {
             let slot = &mut self.legs[*index];

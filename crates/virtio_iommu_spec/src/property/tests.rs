@@ -41,6 +41,8 @@ fn a_full_buffer_needs_no_terminator() {
 fn unknown_and_malformed_properties_are_told() {
     let unknown = [7, 0, 1, 0, 0xff, 1, 0, 99, 0];
     assert_eq!(properties(&unknown).collect::<Vec<_>>(), [Property::Unknown(7), Property::Malformed]);
+    let short = [1, 0, 12, 0, 1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(properties(&short).collect::<Vec<_>>(), [Property::Malformed], "no room for its end");
     let mut reversed = [0; 24];
     Properties::encode(&[region(ResvKind::Reserved, 5, 9)], &mut reversed).unwrap();
     reversed[16] = 1;

@@ -73,3 +73,15 @@ fn unknown_types_are_told_apart_from_short_ones() {
     assert_eq!(decode(&[]), Err(DecodeError::Short));
     assert_eq!(decode(&[1, 0, 0]), Err(DecodeError::Short));
 }
+
+#[test]
+fn every_kind_has_a_name_of_its_own_and_the_size_that_it_is_sent_in() {
+    let named = RequestKind::ALL.map(|kind| (kind.name(), kind.size()));
+    assert_eq!(named, [("attach", 20), ("detach", 20), ("map", 36), ("unmap", 28), ("probe", 72)]);
+    for kind in RequestKind::ALL {
+        let mut bytes = [0; MAX_REQUEST_SIZE];
+        bytes[0] = kind as u8;
+        let request = decode(&bytes[..kind.size()]).expect("all zero is a request of any kind");
+        assert_eq!(request.kind(), kind);
+    }
+}

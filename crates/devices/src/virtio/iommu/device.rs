@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use base::GuestMem;
-use data_model::{Gpa, PageMask, Span};
-use iommu_domain::{Detail, Iommu, IommuReport, SoftTable, TranslateFault};
+use data_model::{PageMask, Span};
+use iommu_domain::{Detail, Iommu, IommuReport, SoftTable};
 use sync::Mutex;
 use thiserror::Error;
 use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
@@ -177,12 +177,6 @@ impl ViommuHandle {
             counters: core.counters.clone(),
             host_failures: core.host_failures,
         }
-    }
-
-    /// Where a message of `endpoint` to `address` goes. An address that goes nowhere is reported to the driver as a
-    /// fault.
-    pub fn translate_msi(&self, endpoint: u32, address: u64) -> Result<Gpa, TranslateFault> {
-        self.core.lock().translate_msi(endpoint, address)
     }
 
     /// Memory as the emulated device `endpoint` sees it: `ram` through its table. What does not translate is reported to the

@@ -160,13 +160,6 @@ impl Core {
         let target = target.map_err(|fault| sink.post(report(write, fault)));
         entry.lead(target.ok().map(|gpa| gpa.0))
     }
-
-    /// Where a message of `endpoint` to `address` leads; the driver gets a fault when that is nowhere.
-    pub(super) fn translate_msi(&self, endpoint: u32, address: u64) -> Result<Gpa, TranslateFault> {
-        let write = (endpoint, address);
-        translate(&self.iommu, &self.doorbells, write)
-            .inspect_err(|fault| self.sink.post(report(write, *fault)))
-    }
 }
 
 /// Gives out vectors whose messages are translated; the requester is the endpoint.

@@ -5,4 +5,5 @@ mod messages;
 mod polling;
 mod requests;
 mod rig;
+mod rings;
 mod rows;

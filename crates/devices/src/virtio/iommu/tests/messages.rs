@@ -130,6 +130,13 @@ fn a_message_of_an_endpoint_in_no_domain_follows_the_bypass_field_and_resets() {
 }
 
 #[test]
+fn an_interrupt_is_raised_by_the_same_event_whether_translated_or_not() {
+    let sender = sender(&rig(), 8);
+    sender.vector.event().write(3).unwrap();
+    assert_eq!(sender.inner.event().read().unwrap(), 3);
+}
+
+#[test]
 fn a_vector_that_is_off_or_gone_is_left_alone() {
     let mut rig = rig();
     let (off, gone, moved) = (sender(&rig, 8), sender(&rig, 8), sender(&rig, 8));

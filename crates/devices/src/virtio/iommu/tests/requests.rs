@@ -1,4 +1,4 @@
-use virtio_iommu_spec::{MAP_F_MMIO, Property, Request, Status, properties};
+use virtio_iommu_spec::{MAP_F_MMIO, Property, Request, RequestKind, Status, properties};
 
 use super::rig::*;
 
@@ -139,4 +139,21 @@ fn device_reset_empties_the_host_and_keeps_bypass() {
     rig.device.config_read(0x24, &mut bypass);
     assert_eq!(bypass, [0], "C3: back to the value of boot");
     assert!(rig.hosts[0].mappings().is_empty());
+}
+
+#[test]
+fn requests_are_counted_by_kind_and_outcome() {
+    let mut rig = rig();
+    rig.attach(8, 1);
+    rig.map_page(1, 0);
+    rig.map_page(1, 0);
+    rig.map_page(2, 0);
+    rig.raw(&[9; 4], 4);
+    let counters = rig.device.handle().report().counters;
+    let of = |kind: RequestKind| {
+        let count = counters.kinds.iter().find(|count| count.kind == kind).unwrap();
+        (count.ok(), count.failed())
+    };
+    assert_eq!(RequestKind::ALL.map(of), [(1, 0), (0, 0), (1, 2), (0, 0), (0, 0)]);
+    assert_eq!(counters.unanswered, 1);
 }

@@ -113,3 +113,12 @@ fn c7_a_device_reset_takes_every_endpoint_out_of_its_domain() {
     assert!(rig.device.handle().report().iommu.domains.is_empty());
     assert!(rig.held(0).is_empty() && rig.held(1).is_empty());
 }
+
+#[test]
+fn f4_without_map_unmap_neither_is_carried_out() {
+    let mut rig = rig_with(ALL_FEATURES & !Features::MAP_UNMAP);
+    rig.attach(8, 1);
+    assert_eq!(rig.map_page(1, 0), virtio_iommu_spec::Status::Unsupp);
+    assert_eq!(rig.unmap(1, 0, u64::MAX), virtio_iommu_spec::Status::Unsupp);
+    assert!(rig.held(0).is_empty());
+}
