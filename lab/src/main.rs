@@ -11,6 +11,7 @@ mod console;
 mod cpio;
 mod disk;
 mod exec;
+mod faults;
 mod initramfs;
 mod job;
 mod lab;

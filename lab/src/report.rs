@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::console::guest_fact;
 use crate::exec;
+use crate::faults::faults;
 use crate::viommu::Viommu;
 
 /// A group as the guest's kernel shows it.
@@ -124,7 +125,7 @@ impl Report {
         for line in text("facts").lines() {
             report.host_said(line);
         }
-        report.host_faults = text("host.dmesg").lines().filter(|l| is_fault(l)).map(str::to_owned).collect();
+        report.host_faults = faults(&text("host.dmesg"));
         report.drawn = text("viommu.svg").starts_with("<svg ") && text("viommu.map").starts_with("domain ");
         match serde_json::from_str(&text("viommu.json")) {
             Ok(viommu) => report.viommu = Some(viommu),
@@ -181,14 +182,6 @@ impl Report {
     pub fn interrupts(&self, prefix: &str) -> u64 {
         self.vectors.iter().filter(|v| v.name.starts_with(prefix)).map(|v| v.taken).sum()
     }
-}
-
-/// Whether a line of the host's kernel tells of a DMA fault (not of the IOMMU's ordinary life).
-pub fn is_fault(line: &str) -> bool {
-    let intel = line.contains("DMAR:")
-        && ["fault", "DMA Read", "DMA Write", "INTR-REMAP"].iter().any(|part| line.contains(part));
-    let arm = line.contains("arm-smmu-v3") && line.contains("event");
-    intel || arm || line.contains("AMD-Vi: Event logged")
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! The table of guests that the lab runs, and what must hold after each.
 
+mod checks;
 mod control;
 mod messages;
+mod vfio;
 
 use crate::arch::Arch;
 use crate::disk::Disk;
@@ -66,7 +68,7 @@ pub fn cycles(count: u32) -> Vec<Scenario> {
 /// Every scenario of an architecture, in the order in which they share one lab host.
 pub fn all(arch: Arch) -> Vec<Scenario> {
     let messages = if arch.messages_are_writes() { messages::all() } else { Vec::new() };
-    common().into_iter().chain(messages).collect()
+    common().into_iter().chain(messages).chain(vfio::all(arch)).collect()
 }
 
 fn common() -> Vec<Scenario> {
@@ -124,9 +126,6 @@ pub fn failures(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String
     for failure in &report.guest_failures {
         check(false, format!("in the guest: {failure}"));
     }
-    for fault in &report.host_faults {
-        check(false, format!("the host's IOMMU reported: {fault}"));
-    }
     for group in report.groups.iter().filter(|group| !group.kind.starts_with(scenario.kind)) {
         check(false, format!("{} has a {} domain, expected {}", group.device, group.kind, scenario.kind));
     }
@@ -134,7 +133,6 @@ pub fn failures(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String
     let right = report.digest.as_deref() == Some(disk.digest.as_str());
     check(right, format!("digest read {:?}, expected {}", report.digest, disk.digest));
     check(report.write.as_deref() == Some("ok"), format!("copy by the device: {:?}", report.write));
-    check(report.interrupts("nvme") > 0, "the guest took no NVMe interrupt".into());
     if scenario.guest.actions.contains(&"rebind") && report.rebinds != REBINDS {
         failures.push(format!("the disk's driver came back {} times of {REBINDS}", report.rebinds));
     }
@@ -143,7 +141,10 @@ pub fn failures(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String
     }
     failures.extend(control::failures(scenario, report));
     failures.extend(network(scenario, report));
-    failures.extend(rig(scenario, report));
+    failures.extend(checks::rig(scenario, report));
+    failures.extend(checks::faults(report));
+    failures.extend(checks::queues(scenario, report));
+    failures.extend(checks::refused_maps(report));
     failures.extend(left_behind(scenario, report));
     match &report.viommu {
         Some(viommu) => failures.extend(shown(scenario, report, viommu)),
@@ -152,20 +153,6 @@ pub fn failures(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String
             failures.push(format!("`mixvm viommu show` did not answer: {why}"));
         }
     }
-    failures
-}
-
-/// Every run of `rig` in the guest must end well, and what it found wrong is told.
-fn rig(scenario: &Scenario, report: &Report) -> Vec<String> {
-    let ended_well = |words: &str| report.rig.iter().any(|line| *line == format!("exit 0 {words}"));
-    let mut failures: Vec<_> = report
-        .rig
-        .iter()
-        .filter(|line| line.starts_with("FAILED"))
-        .map(|line| format!("rig: {line}"))
-        .collect();
-    let bad = scenario.guest.rig.iter().filter(|words| !ended_well(words));
-    failures.extend(bad.map(|words| format!("`rig {words}` did not end well in the guest")));
     failures
 }
 

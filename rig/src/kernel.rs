@@ -12,6 +12,7 @@ use iommu_domain::mixed::{MapRequest, Target};
 use vfio::{Container, Group};
 
 use crate::diff::Diff;
+use crate::host::group_of;
 use crate::raw::KernelTrace;
 use crate::trace::Trace;
 
@@ -25,7 +26,7 @@ const ENTRIES: u32 = 65_535;
 const STEP: u64 = 50_000;
 
 /// Puts `ops` requests of `seed` to the container of `device` and to its model.
-pub fn compare(device: &str, ops: u64, seed: u64) -> Result<()> {
+pub fn compare(device: &str, ops: u64, seed: u64) -> Result<String> {
     base::raise_memlock(LOCKED)?;
     let number = group_of(device)?;
     let container = Arc::new(Container::open()?);
@@ -54,8 +55,7 @@ pub fn compare(device: &str, ops: u64, seed: u64) -> Result<()> {
     let told = diff.run(Trace::new(&model, seed, ops), ops, progress);
     let tally = told.with_context(|| format!("seed {seed}"))?;
     let (arch, rate) = (std::env::consts::ARCH, ops as f64 / start.elapsed().as_secs_f64().max(0.001));
-    println!("kernel {arch}: {ops} operations, 0 differences, {rate:.0} a second; {tally}");
-    Ok(())
+    Ok(format!("kernel {arch}: {ops} operations, 0 differences, {rate:.0} a second; {tally}"))
 }
 
 /// The lowest page that may be mapped, as a request.
@@ -81,13 +81,4 @@ fn describe(container: &Container) -> Result<Type1Model> {
         memory: MEMORY,
         lock_limit,
     })
-}
-
-/// The number of the device's IOMMU group.
-pub fn group_of(device: &str) -> Result<u32> {
-    let link = format!("/sys/bus/pci/devices/{device}/iommu_group");
-    let target =
-        std::fs::read_link(&link).with_context(|| format!("reading {link}; is there such a device?"))?;
-    let name = target.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.parse().with_context(|| format!("{link} leads to {}, which is no group", target.display()))
 }

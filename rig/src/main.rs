@@ -1,19 +1,26 @@
-//! Checks and measurements of a kernel's VFIO, made by a process on a host or in a guest.
+//! `rig CHECK …`: checks and measurements of VFIO, made by a process on a host or in a guest.
 //!
-//! `rig kernel-diff` holds the kernel against the models that the other tests stand on; `rig map-bench` and `rig read-bench`
-//! measure. Runs as root, the device bound to vfio-pci; the exit code says whether all went well.
+//! `kernel-diff` and `oracle` hold the kernel and the product's own use of it against models; `in-guest` and `space` are a user
+//! of VFIO inside a guest; `map-bench` and `read-bench` measure. Runs as root; the exit code says whether all went well.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "the figures are its output")]
 
 mod bench;
+mod binding;
 mod diff;
+mod host;
+mod in_guest;
 mod kernel;
 mod map_bench;
+mod nvme;
+mod oracle;
 mod random;
 mod raw;
 mod read_bench;
+mod space;
 mod statistics;
 mod trace;
+mod user;
 
 use std::process::ExitCode;
 
@@ -40,6 +47,30 @@ enum Check {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// A disk's DMA against a model of what is live, through the product's IOMMU and its leg
+    Oracle {
+        /// PCI address of an NVMe disk bound to vfio-pci, as 0000:01:00.0; its last blocks are overwritten
+        #[arg(long)]
+        device: String,
+        /// Addresses to aim at
+        #[arg(long, default_value_t = 10_000)]
+        probes: u64,
+        /// The same seed makes the same requests
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Inside a guest: its NVMe disk from the kernel's driver to VFIO and back, round after round
+    InGuest {
+        /// Rounds
+        #[arg(long, default_value_t = 10)]
+        rounds: u32,
+    },
+    /// Inside a guest: pages all over the space of addresses are refused by the kernel or live for the NVMe disk
+    Space {
+        /// The same seed tries the same pages
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// What a map and an unmap of a type1 container cost
     MapBench(bench::MapBench),
     /// What a direct read of 4 KiB from a block device costs
@@ -47,10 +78,15 @@ enum Check {
 }
 
 fn main() -> ExitCode {
+    let arch = std::env::consts::ARCH;
+    let passed = |told: String| println!("{told}\n1 passed, 0 failed");
     let done = match Cli::parse().check {
-        Check::KernelDiff { device, ops, seed } => kernel::compare(&device, ops, seed).map(|()| {
-            println!("1 passed, 0 failed");
-        }),
+        Check::KernelDiff { device, ops, seed } => kernel::compare(&device, ops, seed).map(passed),
+        Check::Oracle { device, probes, seed } => {
+            oracle::run(&device, probes, seed).map(|tally| passed(format!("oracle {arch}: {tally}; 0 leaks")))
+        }
+        Check::InGuest { rounds } => in_guest::run(rounds).map(passed),
+        Check::Space { seed } => space::run(seed).map(passed),
         Check::MapBench(bench) => bench.run(),
         Check::ReadBench(bench) => bench.run(),
     };

@@ -14,7 +14,7 @@ use serde::Serialize;
 use vfio::{Container, DmaPerm, Group};
 use vm_memory::{Bytes, GuestAddress};
 
-use crate::kernel::group_of;
+use crate::host::group_of;
 use crate::statistics::{Percentiles, median};
 
 /// Bytes of a small mapping: the granule of every host there is.

@@ -21,6 +21,17 @@ impl Random {
         self.word() % limit
     }
 
+    /// `len` bytes.
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
+        let words = std::iter::repeat_with(|| self.word().to_le_bytes());
+        words.flatten().take(len).collect()
+    }
+
+    /// One of these, which are not empty.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+        if items.is_empty() { None } else { items.get(self.below(items.len() as u64) as usize) }
+    }
+
     /// True once in `n`.
     pub fn once_in(&mut self, n: u64) -> bool {
         self.below(n) == 0

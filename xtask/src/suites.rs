@@ -32,15 +32,31 @@ pub struct Size {
     fuzz: u64,
     /// Requests to the kernel.
     pub kernel: u64,
+    /// Addresses that a disk aims at.
+    pub probes: u64,
     pub seed: u64,
 }
 
 /// Minutes.
-pub const CI: Size =
-    Size { model: 100_000_000, chains: 4_000, growth: 2, fuzz: 1, kernel: 1_000_000, seed: 1 };
+pub const CI: Size = Size {
+    model: 100_000_000,
+    chains: 4_000,
+    growth: 2,
+    fuzz: 1,
+    kernel: 1_000_000,
+    probes: 20_000,
+    seed: 1,
+};
 /// Hours.
-const NIGHT: Size =
-    Size { model: 10_000_000_000, chains: 400_000, growth: 20, fuzz: 50, kernel: 20_000_000, seed: 1 };
+const NIGHT: Size = Size {
+    model: 10_000_000_000,
+    chains: 400_000,
+    growth: 20,
+    fuzz: 50,
+    kernel: 20_000_000,
+    probes: 1_000_000,
+    seed: 1,
+};
 
 impl Size {
     /// A part of a night, no less than a check.
@@ -52,6 +68,7 @@ impl Size {
             growth: part(CI.growth, NIGHT.growth),
             fuzz: part(CI.fuzz, NIGHT.fuzz),
             kernel: part(CI.kernel, NIGHT.kernel),
+            probes: part(CI.probes, NIGHT.probes),
             seed,
         }
     }

@@ -21,7 +21,7 @@ fn good() -> Report {
         write: Some("ok".into()),
         groups: vec![Group { number, kind, device, driver }],
         reserved: vec!["0 0x00000000fee00000 0x00000000feefffff msi".into()],
-        vectors: vec![Vector { name: "nvme0q1".into(), taken: 9 }],
+        vectors: ["nvme0q0", "nvme0q1"].map(|name| Vector { name: name.into(), taken: 9 }).into(),
         free: vec!["0000:01:00.0".into()],
         locked_kib: Some(0),
         pinned_pages: Some(0),
@@ -35,6 +35,11 @@ fn of(name: &str) -> Scenario {
     all(Arch::Aarch64).into_iter().find(|scenario| scenario.guest.name == name).unwrap()
 }
 
+fn refuse_a_map(report: &mut Report) {
+    let requests = report.viommu.iter_mut().flat_map(|viommu| &mut viommu.requests);
+    requests.filter(|kind| kind.kind == "map").for_each(|kind| kind.failed = 1);
+}
+
 #[test]
 fn a_good_life_passes() {
     assert_eq!(failures(&demo(), &good(), &disk()), Vec::<String>::new());
@@ -43,13 +48,15 @@ fn a_good_life_passes() {
 #[test]
 fn each_way_to_go_wrong_is_noticed() {
     type Change = fn(&mut Report);
-    let cases: [(Change, &str); 15] = [
+    let cases: [(Change, &str); 17] = [
         (|r| r.drawn = false, "drew no domain"),
         (|r| r.exit = Some(33), "exit code Some(33)"),
         (|r| r.digest = Some("abd".into()), "digest read"),
         (|r| r.digest = None, "digest read None"),
         (|r| r.write = Some("wrong".into()), "copy by the device"),
-        (|r| r.vectors.clear(), "no NVMe interrupt"),
+        (|r| r.vectors[0].taken = 0, "no interrupt of the disk's queue 0"),
+        (|r| r.vectors.truncate(1), "no interrupt of the disk's queue 1"),
+        (|r| refuse_a_map(r), "1 mappings of the guest were refused"),
         (|r| r.host_faults.push("DMAR: fault".into()), "DMAR: fault"),
         (|r| r.groups[0].kind = "identity".into(), "identity domain"),
         (|r| r.busy.append(&mut r.free), "still in use"),
@@ -101,6 +108,33 @@ fn a_run_of_rig_that_does_not_end_well_is_noticed() {
         let found = failures(&scenario, &report, &disk());
         let right = found.iter().zip(expected).all(|(failure, part)| failure.contains(part));
         assert!(right && found.len() == expected.len(), "{said:?}: {found:?}");
+    }
+}
+
+#[test]
+fn faults_of_accesses_that_were_to_be_blocked_are_expected_and_no_others() {
+    const STATUS: &str = "DMAR: DRHD: handling fault status reg 2";
+    const FAULT: &str =
+        "DMAR: [DMA Write NO_PASID] Request device [01:00.0] fault addr 0x5dead0000 [fault reason 5]";
+    let cases: [(&[&str], &[&str], &str); 6] = [
+        (&["blocked 0x40000000 0x5dead0000"], &[STATUS, FAULT], ""),
+        (&["blocked 0x40000000"], &[STATUS, FAULT], "fault addr 0x5dead0000"),
+        (&["blocked 0x40000000"], &[], "reported none of the accesses"),
+        (&[], &[STATUS], "fault status"),
+        (&[], &[FAULT], "fault addr"),
+        (&["blocked 0x40000000"], &["AMD-Vi: Event logged", "x fault addr 0x40000200"], "AMD-Vi"),
+    ];
+    for (rig, faults, expected) in cases {
+        let mut report = good();
+        report.rig = rig.iter().map(|line| (*line).to_owned()).collect();
+        report.host_faults = faults.iter().map(|line| (*line).to_owned()).collect();
+        let found = failures(&demo(), &report, &disk());
+        let right = if expected.is_empty() {
+            found.is_empty()
+        } else {
+            found.len() == 1 && found[0].contains(expected)
+        };
+        assert!(right, "{rig:?} {faults:?}: {found:?}");
     }
 }
 

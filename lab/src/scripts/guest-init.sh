@@ -42,6 +42,10 @@ disk() {
     one=$(dd if=/dev/nvme0n1 bs=1M count=1 skip="$from" iflag=direct 2>/dev/null | sha256sum)
     two=$(dd if=/dev/nvme0n1 bs=1M count=1 skip="$mib" iflag=direct 2>/dev/null | sha256sum)
     if [ "$one" = "$two" ]; then say write ok; else say write wrong; fi
+    # Each processor has a queue of its own: use them all.
+    for cpu in $(seq 0 $(($(grep -c ^processor /proc/cpuinfo) - 1))); do
+        taskset -c "$cpu" dd if=/dev/nvme0n1 of=/dev/null bs=4k count=8 skip="$cpu" iflag=direct 2>/dev/null
+    done
     irqs '^nvme'
 }
 

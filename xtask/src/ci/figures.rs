@@ -20,6 +20,8 @@ const SUITES: &[&str] = &[
     "sanitizer",
     "kernel x86_64",
     "kernel aarch64",
+    "oracle x86_64",
+    "oracle aarch64",
 ];
 
 /// Passes output on and keeps the figures in it.

@@ -97,7 +97,7 @@ pub fn lab_steps(size: suites::Size) -> Vec<Step> {
         command.args(["lab", "test", "--arch", arch]);
         Step { name: format!("lab {arch}"), command, tests: Tests::Expected }
     };
-    let kernels = LAB_ARCHES.iter().flat_map(|arch| rig::steps(arch, size.kernel, size.seed));
+    let kernels = LAB_ARCHES.iter().map(|arch| rig::step(arch, size.kernel, size.probes, size.seed));
     kernels.chain(LAB_ARCHES.iter().map(scenarios)).collect()
 }
 

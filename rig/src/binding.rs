@@ -1,0 +1,78 @@
+//! Which driver of this kernel holds a PCI function, and changing that.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// The class of NVMe controllers.
+const NVME_CLASS: &str = "0x010802";
+const DEVICES: &str = "/sys/bus/pci/devices";
+/// A driver that has not brought its device up by then has failed.
+const LIMIT: Duration = Duration::from_secs(90);
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// The PCI address of the first NVMe controller there is.
+pub fn find_nvme() -> Result<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(DEVICES).with_context(|| format!("reading {DEVICES}"))? {
+        let path = entry?.path();
+        if fs::read_to_string(path.join("class")).is_ok_and(|class| class.trim() == NVME_CLASS) {
+            found.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    found.sort();
+    found.into_iter().next().context("there is no NVMe controller")
+}
+
+/// Gives the function at `address` to `driver`, taking it from the one that has it.
+pub fn bind(address: &str, driver: &str) -> Result<()> {
+    let device = Path::new(DEVICES).join(address);
+    put(&device.join("driver_override"), driver)?;
+    if device.join("driver").exists() {
+        put(&device.join("driver/unbind"), address)?;
+    }
+    put(Path::new("/sys/bus/pci/drivers_probe"), address)?;
+    let holder =
+        || Some(fs::read_link(device.join("driver")).ok()?.file_name()?.to_string_lossy().into_owned());
+    until(|| holder().is_some_and(|name| name == driver))
+        .with_context(|| format!("{address} did not go to {driver}; its driver is {:?}", holder()))
+}
+
+/// The disk of the NVMe controller at `address`, once the kernel's driver has brought it up.
+pub fn disk_of(address: &str) -> Result<PathBuf> {
+    let folder = Path::new(DEVICES).join(address).join("nvme");
+    let mut disk = None;
+    until(|| {
+        disk = named(&folder, |name| name.starts_with("nvme"))
+            .and_then(|controller| named(&controller, |name| name.starts_with("nvme") && name.contains('n')))
+            .and_then(|path| Some(Path::new("/dev").join(path.file_name()?)))
+            .filter(|node| node.exists());
+        disk.is_some()
+    })
+    .with_context(|| format!("no disk came up below {}", folder.display()))?;
+    disk.context("no disk")
+}
+
+/// The first entry of a folder whose name fits.
+fn named(folder: &Path, fits: impl Fn(&str) -> bool) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    entries.filter(|path| path.file_name().is_some_and(|name| fits(&name.to_string_lossy()))).min()
+}
+
+fn put(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text).with_context(|| format!("writing {text:?} to {}", file.display()))
+}
+
+/// Looks again and again, because drivers bring devices up in their own time.
+fn until(mut done: impl FnMut() -> bool) -> Result<()> {
+    let begun = Instant::now();
+    while !done() {
+        if begun.elapsed() > LIMIT {
+            bail!("nothing happened for {LIMIT:?}");
+        }
+        std::thread::sleep(AGAIN);
+    }
+    Ok(())
+}
