@@ -1,5 +1,6 @@
 //! Virtio: the device trait, the PCI transport, and the devices.
 
+mod block;
 mod device;
 mod dma;
 pub mod iommu;
@@ -10,6 +11,7 @@ mod rng;
 pub mod testkit;
 mod worker;
 
+pub use block::{Block, BlockOptions, Image, RawImage};
 pub use device::{ActivateError, Activation, QueueHandle, VirtioDevice, VirtioInterrupt};
 pub use dma::{Dma, DmaFaults, DmaView};
 pub use pci::{PciDeps, VirtioPciDevice, VirtioPciError};

@@ -96,6 +96,11 @@ impl DriverQueue {
         QueueHandle { queue, kick: self.kick.try_clone().expect("an event") }
     }
 
+    /// Guest memory.
+    pub fn memory(&self) -> &GuestMem {
+        &self.mem
+    }
+
     /// Starts a well-formed chain.
     pub fn chain(&mut self) -> ChainBuilder<'_> {
         ChainBuilder { queue: self, parts: Vec::new(), indirect: false }
