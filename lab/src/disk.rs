@@ -16,6 +16,9 @@ const SCRATCH_MIB: usize = 2;
 const SEED: u64 = 0x6d69_7876_6d20_6c61;
 const MIB: usize = 1 << 20;
 
+/// The pattern by itself.
+const PATTERN: &str = "pattern.raw";
+
 /// A disk image and the digest of its pattern.
 pub struct Disk {
     /// The image file.
@@ -24,16 +27,22 @@ pub struct Disk {
     pub digest: String,
 }
 
+impl Disk {
+    /// A file with the pattern alone.
+    pub fn pattern(&self) -> PathBuf {
+        self.path.with_file_name(PATTERN)
+    }
+}
+
 /// Returns the image in `cache`, made first when it is not there yet.
 pub fn disk(cache: &Path) -> Result<Disk> {
     let path = cache.join(format!("pattern-{PATTERN_MIB}-{SCRATCH_MIB}.img"));
     let digest_path = path.with_extension("sha256");
-    if !(path.is_file() && digest_path.is_file()) {
+    if !(path.is_file() && digest_path.is_file() && cache.join(PATTERN).is_file()) {
         let mut image = pattern(PATTERN_MIB * MIB);
-        let bare = cache.join("pattern.raw");
+        let bare = cache.join(PATTERN);
         fs::write(&bare, &image).with_context(|| format!("writing {}", bare.display()))?;
         let digest = exec::answer(Command::new("sha256sum").arg(&bare))?;
-        fs::remove_file(&bare)?;
         image.resize((PATTERN_MIB + SCRATCH_MIB) * MIB, 0);
         write_whole(&path, &image)?;
         write_whole(&digest_path, digest.split(' ').next().unwrap_or_default().as_bytes())?;

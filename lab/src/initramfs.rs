@@ -15,6 +15,7 @@ use crate::arch::Arch;
 use crate::cpio::Archive;
 use crate::modules::Modules;
 use crate::paths::write_whole;
+use crate::root::Entry;
 
 const COMMON: &str = include_str!("scripts/common.sh");
 const HOST_LIBRARY: &str = include_str!("scripts/host.sh");
@@ -22,6 +23,10 @@ const HOST_CONTROL: &str = include_str!("scripts/control.sh");
 const HOST_INIT: &str = include_str!("scripts/host-init.sh");
 const BENCH_INIT: &str = include_str!("scripts/bench-guest.sh");
 const GUEST_INIT: &str = include_str!("scripts/guest-init.sh");
+
+/// Modules that the guest's script loads by these names.
+const GUEST_MODULES: [&str; 7] =
+    ["virtio_pci", "virtio-iommu", "nvme", "e1000e", "virtio_blk", "virtio-rng", "ext4"];
 
 /// What goes into one archive.
 struct Contents<'a> {
@@ -64,8 +69,7 @@ pub fn tools(packages: &Packages, with_modules: bool, rig: &Path) -> Result<Vec<
 
 /// The guest's archive.
 pub fn guest(packages: &Packages, with_modules: bool, folder: &Path) -> Result<PathBuf> {
-    let modules =
-        if with_modules { vec!["virtio_pci", "virtio-iommu", "nvme", "e1000e"] } else { Vec::new() };
+    let modules = if with_modules { GUEST_MODULES.to_vec() } else { Vec::new() };
     let scripts = vec![("init", GUEST_INIT), ("lib/common.sh", COMMON)];
     pack(Contents { name: "guest", modules, scripts }, packages, folder)
 }
@@ -100,15 +104,37 @@ fn archive(contents: &Contents, packages: &Packages) -> Result<Vec<u8>> {
     Ok(archive.finish()?)
 }
 
-/// Modules with all they need, and for each wanted one the order in which to load them.
 fn modules(archive: &mut Archive<Vec<u8>>, packages: &Packages, wanted: &[&str]) -> Result<()> {
-    let index = Modules::index(&packages.modules)?;
-    for name in wanted {
-        let order: Vec<_> = index.closure(&[name])?.into_iter().map(|module| module.name).collect();
-        archive.file(&format!("modules/{name}.load"), order.join("\n").as_bytes(), false)?;
-    }
-    for module in index.closure(wanted)? {
-        archive.file(&format!("modules/{}.ko", module.name), &module.bytes, false)?;
+    for (name, bytes, executable) in module_files(packages, wanted)? {
+        archive.file(&name, &bytes, executable)?;
     }
     Ok(())
+}
+
+/// Modules with all they need, and for each wanted one the order in which to load them.
+fn module_files(packages: &Packages, wanted: &[&str]) -> Result<Vec<Entry>> {
+    let index = Modules::index(&packages.modules)?;
+    let mut files = Vec::new();
+    for name in wanted {
+        let order: Vec<_> = index.closure(&[name])?.into_iter().map(|module| module.name).collect();
+        files.push((format!("modules/{name}.load"), order.join("\n").into_bytes(), false));
+    }
+    let modules = index.closure(wanted)?.into_iter();
+    files.extend(modules.map(|module| (format!("modules/{}.ko", module.name), module.bytes, false)));
+    Ok(files)
+}
+
+/// The guest's files for a disk: what its archive holds, without what is loaded before the disk is there.
+pub fn guest_files(packages: &Packages, with_modules: bool) -> Result<Vec<Entry>> {
+    let busybox =
+        fs::read(&packages.busybox).with_context(|| format!("reading {}", packages.busybox.display()))?;
+    let mut files = vec![
+        ("bin/busybox".to_owned(), busybox, true),
+        ("init".to_owned(), GUEST_INIT.into(), true),
+        ("lib/common.sh".to_owned(), COMMON.into(), false),
+    ];
+    if with_modules {
+        files.extend(module_files(packages, &["nvme", "virtio-rng"])?);
+    }
+    Ok(files)
 }

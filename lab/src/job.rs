@@ -76,6 +76,14 @@ impl Job {
         text
     }
 
+    /// Whether an option of a guest names this file.
+    pub fn wants(&self, file: &str) -> bool {
+        self.steps.iter().any(|step| match step {
+            Step::Guest(guest) => guest.options.iter().any(|option| option.contains(file)),
+            Step::Check { .. } | Step::Command { .. } => false,
+        })
+    }
+
     fn step(&self, at: usize, step: &Step, pattern_mib: usize) -> String {
         match step {
             Step::Check { name, devices } => {

@@ -16,6 +16,7 @@ use crate::job::Job;
 use crate::packages;
 use crate::paths::Paths;
 use crate::qemu::Host;
+use crate::root;
 use crate::ui::Ui;
 use crate::vmm::{self, Program};
 use crate::watch::{self, Outcome};
@@ -60,6 +61,8 @@ pub struct Lab {
     host_initrd: PathBuf,
     guest_kernel: PathBuf,
     guest_initrd: PathBuf,
+    /// What goes onto a guest's disk.
+    guest_files: Vec<root::Entry>,
 }
 
 impl Lab {
@@ -91,6 +94,7 @@ impl Lab {
         let with_modules = choices.guest_kernel.is_none();
         let tools = rig.as_ref().map(|rig| initramfs::tools(&packages, with_modules, rig)).transpose()?;
         let tools = tools.unwrap_or_default();
+        let guest_files = initramfs::guest_files(&packages, with_modules)?;
         let disk = disk::disk(&paths.cache)?;
         drop(cache_lock);
         let host_kernel = choices.host_kernel.clone().unwrap_or_else(|| packages.kernel.clone());
@@ -107,6 +111,7 @@ impl Lab {
             host_initrd,
             guest_kernel,
             guest_initrd,
+            guest_files,
         })
     }
 
@@ -176,6 +181,10 @@ impl Lab {
             .with_context(|| format!("reading {}", self.guest_initrd.display()))?;
         image.extend(&self.tools);
         fs::write(share.join("guest.img"), image).context("writing the guest's root file system")?;
+        if job.wants(root::PATH) {
+            let log = self.paths.log("images");
+            root::make(&share.join("root.img"), &self.guest_files, &self.disk.pattern(), &log)?;
+        }
         let script = share.join("job.sh");
         fs::write(&script, job.script(disk::PATTERN_MIB))
             .with_context(|| format!("writing {}", script.display()))

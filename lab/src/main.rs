@@ -20,6 +20,7 @@ mod packages;
 mod paths;
 mod qemu;
 mod report;
+mod root;
 mod scenarios;
 mod summary;
 mod ui;

@@ -1,5 +1,6 @@
 //! What one guest's life left in its results folder, parsed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -62,6 +63,8 @@ pub struct Report {
     pub write: Option<String>,
     /// `ok` when the network answered.
     pub ping: Option<String>,
+    /// What the guest says of its emulated devices: word and answer.
+    pub emulated: BTreeMap<String, String>,
     /// How often the disk's driver was taken off and put back, and the disk still read right.
     pub rebinds: u64,
     /// Number of processors that the guest saw.
@@ -138,6 +141,7 @@ impl Report {
         let (key, rest) = fact.split_once(' ').unwrap_or((fact, ""));
         let words: Vec<_> = rest.split_whitespace().collect();
         match (key, words.as_slice()) {
+            ("emulated", [word, answer]) => drop(self.emulated.insert((*word).into(), (*answer).into())),
             ("digest", [digest]) => self.digest = Some((*digest).to_owned()),
             ("write", [word]) => self.write = Some((*word).to_owned()),
             ("ping", [word]) => self.ping = Some((*word).to_owned()),

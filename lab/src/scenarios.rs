@@ -2,6 +2,7 @@
 
 mod checks;
 mod control;
+mod emulated;
 mod messages;
 mod vfio;
 
@@ -29,6 +30,8 @@ pub struct Scenario {
     exit: i32,
     /// What the kind of each of the guest's domains starts with.
     kind: &'static str,
+    /// Emulated devices behind the virtual IOMMU.
+    emulated: usize,
 }
 
 impl Scenario {
@@ -43,7 +46,7 @@ impl Scenario {
             rig: Vec::new(),
             options: Vec::new(),
         };
-        Self { guest, exit: POWERED_OFF, kind: "DMA" }
+        Self { guest, exit: POWERED_OFF, kind: "DMA", emulated: 0 }
     }
 }
 
@@ -68,7 +71,8 @@ pub fn cycles(count: u32) -> Vec<Scenario> {
 /// Every scenario of an architecture, in the order in which they share one lab host.
 pub fn all(arch: Arch) -> Vec<Scenario> {
     let messages = if arch.messages_are_writes() { messages::all() } else { Vec::new() };
-    common().into_iter().chain(messages).chain(vfio::all(arch)).collect()
+    let emulated = emulated::all();
+    common().into_iter().chain(emulated).chain(messages).chain(vfio::all(arch)).collect()
 }
 
 fn common() -> Vec<Scenario> {
@@ -141,6 +145,7 @@ pub fn failures(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String
     }
     failures.extend(control::failures(scenario, report));
     failures.extend(network(scenario, report));
+    failures.extend(emulated::failures(scenario, report, disk));
     failures.extend(checks::rig(scenario, report));
     failures.extend(checks::faults(report));
     failures.extend(checks::queues(scenario, report));
@@ -184,7 +189,7 @@ fn left_behind(scenario: &Scenario, report: &Report) -> Vec<String> {
 /// The VMM's own view against the guest's and the host's.
 fn shown(scenario: &Scenario, report: &Report, viommu: &Viommu) -> Vec<String> {
     let mut failures = viommu.differences();
-    let count = scenario.guest.devices.len();
+    let count = scenario.guest.devices.len() + scenario.emulated;
     if viommu.endpoints.len() != count || viommu.legs.len() != count {
         let (endpoints, legs) = (viommu.endpoints.len(), viommu.legs.len());
         failures.push(format!("{endpoints} endpoints on {legs} legs for {count} devices"));

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jail::Pieces;
 
-use specs::{CpusSpec, MemSpec, SerialSpec, VfioSpec, ViommuSpec};
+use specs::{BlockSpec, CpusSpec, MemSpec, RngSpec, SerialSpec, VfioSpec, ViommuSpec};
 
 /// A virtual machine monitor whose guests have an IOMMU of their own.
 #[derive(Debug, Parser)]
@@ -84,6 +84,12 @@ pub struct RunArgs {
     /// Assign a PCI device of the host.
     #[arg(long, value_name = "PATH[,OPTIONS]", value_parser = VfioSpec::parse, long_help = VfioSpec::help())]
     pub vfio: Vec<VfioSpec>,
+    /// Give the guest a disk.
+    #[arg(long, value_name = "PATH[,OPTIONS]", value_parser = BlockSpec::parse, long_help = BlockSpec::help())]
+    pub block: Vec<BlockSpec>,
+    /// Where the entropy device stands.
+    #[arg(long, value_name = "OPTIONS", value_parser = RngSpec::parse, long_help = RngSpec::help())]
+    pub rng: Option<RngSpec>,
     /// Interrupt controller of an aarch64 guest.
     #[arg(long, value_enum)]
     pub irqchip: Option<IrqchipArg>,

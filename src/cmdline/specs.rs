@@ -8,7 +8,7 @@ use devices::virtio::iommu::PollMode;
 
 use super::options::{OptionValue, Switch, spec, word};
 
-/// Where an assigned device stands.
+/// Where a device stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IommuChoice {
     /// Behind the guest's IOMMU.
@@ -141,6 +141,37 @@ spec! {
 }
 
 spec! {
+    /// Gives the guest a disk (virtio-blk) whose content is a file of the host, byte by byte, or a block device. May be
+    /// given several times; the guest's names follow the order.
+    #[bare("path")]
+    pub struct BlockSpec {
+        /// The file; the word `path=` may be left out.
+        "path", "PATH" => path: PathBuf,
+        /// The guest may not write.
+        "ro", "ro" => read_only: Switch,
+        /// Whether the disk stands behind the guest's IOMMU (viommu), where it reaches what the guest maps, or beside it
+        /// (off, the default), where it reaches all guest RAM.
+        "iommu", "iommu=viommu|off" => iommu: IommuChoice,
+        /// Whether the guest may give space back to the host (default on).
+        "sparse", "sparse=on|off" => sparse: Switch,
+        /// Bytes of a block as the guest sees it: 512 (default), 1024, 2048 or 4096.
+        "block-size", "block-size=N" => block_size: u64,
+        /// Serial number that the guest can read, 20 bytes at most.
+        "id", "id=TEXT" => id: String,
+        /// Queues, each with a thread of its own: 1 (default) to 16.
+        "num-queues", "num-queues=N" => queues: u64,
+    }
+}
+
+spec! {
+    /// Says where the entropy device stands, which every guest has.
+    pub struct RngSpec {
+        /// Behind the guest's IOMMU (viommu) or beside it (off, the default).
+        "iommu", "iommu=viommu|off" => iommu: IommuChoice,
+    }
+}
+
+spec! {
     /// Number of virtual CPUs (default 1).
     #[bare("num-cores")]
     pub struct CpusSpec {
@@ -166,6 +197,24 @@ impl VfioSpec {
             Some(_) => Ok(spec),
             None => Err("names no device: start with its path, /sys/bus/pci/devices/0000:01:00.0".to_owned()),
         }
+    }
+}
+
+impl BlockSpec {
+    /// Reads the value of `--block`.
+    pub fn parse(text: &str) -> Result<BlockSpec, String> {
+        let spec = BlockSpec::read(text)?;
+        match spec.path {
+            Some(_) => Ok(spec),
+            None => Err("names no file: start with its path".to_owned()),
+        }
+    }
+}
+
+impl RngSpec {
+    /// Reads the value of `--rng`.
+    pub fn parse(text: &str) -> Result<RngSpec, String> {
+        RngSpec::read(text)
     }
 }
 

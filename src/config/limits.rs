@@ -40,6 +40,49 @@ pub(super) fn memory(wanted: Option<u64>, refusals: &mut Vec<Refusal>) -> u64 {
     LEAST * MIB
 }
 
+/// Bytes of a disk's block, 512 unless said otherwise.
+pub(super) fn block_size(wanted: Option<u64>, refusals: &mut Vec<Refusal>) -> u32 {
+    let wanted = wanted.unwrap_or(512);
+    if let (512 | 1024 | 2048 | 4096, Ok(size)) = (wanted, u32::try_from(wanted)) {
+        return size;
+    }
+    refusals.push(Refusal::new(
+        "--block",
+        format!("cannot have block-size={wanted}"),
+        "a block is a power of two between a sector and a page",
+        "Give 512, 1024, 2048 or 4096.",
+    ));
+    512
+}
+
+/// Queues of a disk, 1 unless said otherwise.
+pub(super) fn disk_queues(wanted: Option<u64>, refusals: &mut Vec<Refusal>) -> u16 {
+    let wanted = wanted.unwrap_or(1);
+    if let (1..=16, Ok(queues)) = (wanted, u16::try_from(wanted)) {
+        return queues;
+    }
+    refusals.push(Refusal::new(
+        "--block",
+        format!("cannot have num-queues={wanted}"),
+        "each queue takes a thread of the host",
+        "Give 1 to 16.",
+    ));
+    1
+}
+
+/// The serial number of a disk.
+pub(super) fn serial(wanted: String, refusals: &mut Vec<Refusal>) -> String {
+    if wanted.len() > 20 {
+        refusals.push(Refusal::new(
+            "--block",
+            format!("cannot have id={wanted}"),
+            "the guest is given 20 bytes of it",
+            "Give a shorter one.",
+        ));
+    }
+    wanted
+}
+
 /// What the devices and the IOMMU contradict.
 pub(super) fn assignment(found: &Assignment, refusals: &mut Vec<Refusal>) {
     if found.arch == Arch::X86_64 && found.viommu.is_some_and(|viommu| viommu.msi == MsiMode::Translate) {
@@ -56,6 +99,15 @@ pub(super) fn assignment(found: &Assignment, refusals: &mut Vec<Refusal>) {
             format!("is given {} times", found.vfio.len()),
             "each device has a root port of its own, and there are 28",
             format!("Assign at most {MOST_DEVICES} devices."),
+        ));
+    }
+    let disks = found.emulated.len().saturating_sub(1);
+    if found.vfio.len() <= MOST_DEVICES && found.vfio.len() + disks > MOST_DEVICES + 1 {
+        refusals.push(Refusal::new(
+            "--block",
+            format!("is given {disks} times"),
+            format!("disks and assigned devices share {} places of the guest's first bus", MOST_DEVICES + 1),
+            "Give the guest fewer devices.",
         ));
     }
     let mut taken = BTreeSet::new();

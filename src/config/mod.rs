@@ -1,5 +1,6 @@
 //! What the user wants, checked against itself: no look at the host yet, so the same words mean the same everywhere.
 
+mod emulated;
 mod limits;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use crate::cmdline::specs::{
 use crate::cmdline::{CheckArgs, IrqchipArg, RunArgs};
 use crate::errors::Refusal;
 
+pub use emulated::{DiskConfig, Emulated, EmulatedConfig};
 pub use limits::MOST_DEVICES;
 
 /// The architecture of host and guest, which is one.
@@ -76,8 +78,10 @@ pub struct Assignment {
     pub memory: u64,
     /// The virtual IOMMU, when there is one.
     pub viommu: Option<ViommuConfig>,
-    /// Devices, in the user's order.
+    /// Devices of the host, in the user's order.
     pub vfio: Vec<VfioConfig>,
+    /// Emulated devices: the entropy device, then disks in the user's order.
+    pub emulated: Vec<EmulatedConfig>,
     /// Interrupt controller of an aarch64 guest.
     pub irqchip: IrqchipArg,
 }
@@ -120,14 +124,19 @@ impl Config {
     pub fn from_args(args: &RunArgs, arch: Arch) -> Result<Config, Vec<Refusal>> {
         let mut refusals = Vec::new();
         let cpus = limits::cpus(args.cpus.as_ref().and_then(|spec| spec.num_cores), &mut refusals);
+        let emulated = emulated::read(args, &mut refusals);
+        let asked = emulated.iter().any(|device| device.behind_viommu);
+        let implied = asked.then(ViommuSpec::default);
         let assignment = assignment(
             args.mem.as_ref(),
-            args.virtio_iommu.as_ref(),
+            args.virtio_iommu.as_ref().or(implied.as_ref()),
             &args.vfio,
             args.irqchip,
             arch,
             &mut refusals,
         );
+        let assignment = Assignment { emulated, ..assignment };
+        limits::assignment(&assignment, &mut refusals);
         let config = Config {
             kernel: args.kernel.clone(),
             initrd: args.initrd.clone(),
@@ -152,6 +161,7 @@ impl Assignment {
         let viommu = args.virtio_iommu.clone().unwrap_or_default();
         let found =
             assignment(args.mem.as_ref(), Some(&viommu), &args.vfio, args.irqchip, arch, &mut refusals);
+        limits::assignment(&found, &mut refusals);
         if refusals.is_empty() { Ok(found) } else { Err(refusals) }
     }
 }
@@ -181,6 +191,7 @@ fn assignment(
         memory: limits::memory(mem.and_then(|spec| spec.size), refusals),
         viommu,
         vfio: vfio.iter().map(|spec| device(spec, viommu.is_some())).collect(),
+        emulated: Vec::new(),
         irqchip: irqchip.unwrap_or_default(),
     };
     if arch == Arch::X86_64 && irqchip.is_some() {
@@ -191,7 +202,6 @@ fn assignment(
             "Leave the flag out.",
         ));
     }
-    limits::assignment(&found, refusals);
     found
 }
 

@@ -53,6 +53,38 @@ fn devices_stand_where_the_flags_say() {
 }
 
 #[test]
+fn emulated_devices_stand_beside_the_viommu_unless_told_otherwise() {
+    for (flags, viommu, behind) in [
+        ("--block a", false, &[false, false][..]),
+        ("--virtio-iommu --block a", true, &[false, false]),
+        ("--block a,iommu=viommu --block b", true, &[false, true, false]),
+        ("--rng iommu=viommu", true, &[true]),
+        ("--rng iommu=off", false, &[false]),
+    ] {
+        let assignment = good(flags).assignment;
+        let found: Vec<bool> = assignment.emulated.iter().map(|device| device.behind_viommu).collect();
+        assert_eq!((assignment.viommu.is_some(), found.as_slice()), (viommu, behind), "{flags}");
+    }
+}
+
+#[test]
+fn options_of_a_disk_reach_the_config() {
+    let disk = |flags: &str| match good(flags).assignment.emulated.remove(1).kind {
+        Emulated::Disk(disk) => (disk.path, disk.options),
+        Emulated::Rng => panic!("{flags}"),
+    };
+    let (path, options) = disk("--block path=a/b,ro,sparse=off,block-size=4096,id=x,num-queues=16");
+    assert_eq!(path, PathBuf::from("a/b"));
+    assert_eq!((options.read_only, options.discard, options.block_size), (true, false, 4096));
+    assert_eq!((options.queues, options.serial.as_str()), (16, "x"));
+    let (_, options) = disk("--block a");
+    assert_eq!(
+        (options.read_only, options.discard, options.block_size, options.queues),
+        (false, true, 512, 1)
+    );
+}
+
+#[test]
 fn viommu_options_reach_the_config() {
     let viommu = good("--virtio-iommu=msi=translate,bypass-at-boot=on,poll=off").assignment.viommu.unwrap();
     assert_eq!(viommu, ViommuConfig { msi: MsiMode::Translate, bypass_at_boot: true, poll: PollMode::Off });
@@ -63,6 +95,7 @@ fn viommu_options_reach_the_config() {
 #[test]
 fn contradictions_and_limits_are_refused_with_their_reason() {
     let many = "--vfio 0000:01:00.0 ".repeat(29);
+    let disks = "--vfio 0000:01:00.0 ".repeat(28) + "--block a --block b";
     for (flags, arch, words) in [
         ("--cpus 0", Arch::X86_64, "--cpus cannot be 0: a machine needs at least one CPU. Give 1 to 255."),
         ("--cpus 256", Arch::X86_64, "--cpus cannot be 256: interrupts are addressed by 8 bits"),
@@ -84,6 +117,10 @@ fn contradictions_and_limits_are_refused_with_their_reason() {
             "guest-address=05:00.0 twice",
         ),
         (&many, Arch::X86_64, "--vfio is given 29 times"),
+        (&disks, Arch::X86_64, "--block is given 2 times: disks and assigned devices share 29 places"),
+        ("--block a,block-size=8192", Arch::X86_64, "--block cannot have block-size=8192"),
+        ("--block a,num-queues=0", Arch::X86_64, "--block cannot have num-queues=0"),
+        ("--block a,id=123456789012345678901", Arch::X86_64, "given 20 bytes"),
     ] {
         let error = config(&format!("--disable-sandbox {flags}"), arch).unwrap_err();
         assert!(error.contains(words), "{flags}: {error}");

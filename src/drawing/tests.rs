@@ -12,8 +12,7 @@ pub fn run(start: u64, last: u64, kind: RunKind, mappings: u64) -> RunReport {
 }
 
 fn endpoint(bdf: &str, domain: Option<u32>, reserved: Vec<RegionReport>) -> EndpointReport {
-    let assigned =
-        EndpointReport::assigned(bdf.parse().unwrap(), "0000:00:04.0".parse().unwrap(), "type1 group 3");
+    let assigned = EndpointReport::new(bdf.parse().unwrap(), "0000:00:04.0", "type1 group 3");
     EndpointReport { domain, reserved, ..assigned }
 }
 

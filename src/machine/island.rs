@@ -6,16 +6,17 @@ use anyhow::Result;
 use data_model::Span;
 
 use super::assigned::Assigned;
+use super::board;
 use crate::plan::{Plan, RegionKind, ViommuPlan};
-use crate::process::{self, IslandSetup, LegSetup, Setup};
+use crate::process::{self, EmulatedSetup, IslandSetup, LegSetup, Setup};
 
 /// The task, and the containers that belong to it.
 pub(crate) fn task(
     plan: &Plan,
     viommu: &ViommuPlan,
     assigned: &Assigned,
-    ram: Vec<Span>,
-    doorbell: Option<Span>,
+    emulated: Vec<EmulatedSetup>,
+    (ram, doorbell): (Vec<Span>, Option<Span>),
 ) -> Result<(Setup, Vec<OwnedFd>)> {
     let legs: Vec<_> = assigned.legs().collect();
     let leg_of = |group: u32| legs.iter().position(|(leg, _)| leg.number == group);
@@ -32,6 +33,8 @@ pub(crate) fn task(
         regions: viommu.reserved.iter().map(|region| (region.span, region.kind == RegionKind::Msi)).collect(),
         legs: legs.iter().map(|(leg, _)| LegSetup { name: leg.leg_name(), group: leg.number }).collect(),
         endpoints: behind.map(|device| (device.guest, device.host, leg_of(device.group))).collect(),
+        emulated,
+        translates_messages: board::MSI_TRANSLATES,
     };
     let containers = legs.iter().map(|(_, container)| process::copy(container.as_ref()));
     Ok((Setup::Island(setup), containers.collect::<Result<_>>()?))

@@ -10,6 +10,7 @@ mod assigned;
 mod board;
 mod console;
 mod control;
+mod emulated;
 mod files;
 mod island;
 mod life;
@@ -56,7 +57,13 @@ pub(crate) struct Parts {
 }
 
 /// Runs the machine until the guest or somebody else ends it.
-pub fn run(config: &Config, plan: &Plan, layout: &Layout, kvm: &Kvm, files: BootFiles) -> Result<Outcome> {
+pub fn run(
+    config: &Config,
+    plan: &Plan,
+    layout: &Layout,
+    kvm: &Kvm,
+    mut files: BootFiles,
+) -> Result<Outcome> {
     base::raise_memlock(plan.memlock).context("assigned devices lock guest memory")?;
     hypervisor::install_signal_handler().context("install the handler that stops vCPUs")?;
     let ram = GuestRam::new(&layout.ram())?;
@@ -75,7 +82,8 @@ pub fn run(config: &Config, plan: &Plan, layout: &Layout, kvm: &Kvm, files: Boot
     };
     let serial = board::add_devices(&parts, layout, console::output(&config.serial)?)?;
     let mut sandbox = Sandbox::new(config.sandbox)?;
-    let built = pci::assemble(&parts, plan, layout, &assigned, &mut sandbox)?;
+    let emulated = emulated::ready(plan, std::mem::take(&mut files.disks))?;
+    let built = pci::assemble((&parts, layout), plan, &assigned, emulated, &mut sandbox)?;
     let (children, threads) = sandbox.into_parts();
     let undertaker =
         children.map(|children| bury(children, &parts.control, assigned.blocker())).transpose()?;

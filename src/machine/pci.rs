@@ -16,6 +16,7 @@ use sync::Mutex;
 
 use super::adapters::{KvmLine, KvmMapper, KvmMsi};
 use super::assigned::{Assigned, OpenDevice};
+use super::emulated::Ready;
 use super::{Layout, Parts, board, island};
 use crate::plan::{Plan, ViommuPlan};
 use crate::process::{self, IslandLink, Sandbox, Setup, Wiring};
@@ -35,10 +36,10 @@ impl Drop for Built {
 
 /// Starts all workers, and gives their functions addresses.
 pub(crate) fn assemble(
-    parts: &Parts,
+    (parts, layout): (&Parts, &Layout),
     plan: &Plan,
-    layout: &Layout,
     assigned: &Assigned,
+    emulated: Vec<Ready>,
     sandbox: &mut Sandbox,
 ) -> Result<Built> {
     let msi = Arc::new(KvmMsi { routes: parts.vm.irqs().clone(), doorbell: board::msi_doorbell(layout) });
@@ -50,9 +51,10 @@ pub(crate) fn assemble(
     board::add_config_ports(parts, &root)?;
     let bars = [Some(shape.mmio32), shape.mmio64].into_iter().flatten().collect();
     let mut builder = Builder { parts, layout, assigned, sandbox, root: &root, msi, bars };
-    builder.add_rng(plan.rng)?;
+    let (behind, beside): (Vec<_>, Vec<_>) = emulated.into_iter().partition(|device| device.behind_viommu);
+    beside.into_iter().try_for_each(|device| builder.add_emulated(device))?;
     let planned = plan.viommu.as_ref();
-    let island = planned.map(|viommu| builder.add_island(plan, viommu)).transpose()?;
+    let island = planned.map(|viommu| builder.add_island(plan, viommu, behind)).transpose()?;
     let mapper: Arc<dyn MemoryMapper> = Arc::new(KvmMapper::new(parts.vm.clone(), island.clone()));
     builder.add_assigned(plan, island.as_ref(), &mapper)?;
     let guests: Vec<Bdf> = plan.devices.iter().map(|device| device.guest).collect();
@@ -80,19 +82,29 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// Puts the entropy device on the root bus.
-    fn add_rng(&mut self, at: Bdf) -> Result<()> {
-        let setup = Setup::Rng { at, ram: self.layout.ram() };
+    /// Puts an emulated device on the root bus, in a process of its own.
+    fn add_emulated(&mut self, device: Ready) -> Result<()> {
+        let at = device.setup.at;
+        let setup = Setup::Emulated { device: device.setup, ram: self.layout.ram() };
         let services = self.services(at, at.device())?;
-        let ram = self.ram()?;
-        let function = self.sandbox.start(Wiring::new()?, &setup, vec![ram], services)?;
+        let fds = std::iter::once(self.ram()?).chain(device.fds).collect();
+        let function = self.sandbox.start(Wiring::new()?, &setup, fds, services)?;
         self.place(at, function)
     }
 
-    /// Puts the virtual IOMMU on the root bus.
-    fn add_island(&mut self, plan: &Plan, viommu: &ViommuPlan) -> Result<IslandLink> {
-        let (at, doorbell) = (viommu.at, board::doorbell_page(self.layout));
-        let (setup, containers) = island::task(plan, viommu, self.assigned, self.layout.ram(), doorbell)?;
+    /// Puts the virtual IOMMU on the root bus, and the emulated devices behind it, all in one process.
+    fn add_island(&mut self, plan: &Plan, viommu: &ViommuPlan, behind: Vec<Ready>) -> Result<IslandLink> {
+        let (at, memory) = (viommu.at, (self.layout.ram(), board::doorbell_page(self.layout)));
+        let emulated = behind.iter().map(|device| device.setup.clone()).collect();
+        let (setup, containers) = island::task(plan, viommu, self.assigned, emulated, memory)?;
+        let mut fds: Vec<OwnedFd> = std::iter::once(self.ram()?).chain(containers).collect();
+        for device in behind {
+            let at = device.setup.at;
+            let services = self.services(at, at.device())?;
+            let (function, tubes) = self.sandbox.connect(device.setup.role(), Wiring::new()?, services)?;
+            self.place(at, function)?;
+            fds.extend(tubes.into_iter().chain(device.fds));
+        }
         let blocker = self.assigned.blocker();
         let block: BlockGroup = Arc::new(move |group| blocker.reset_group(group));
         let endpoints = plan.devices.iter().filter(|device| device.behind_viommu);
@@ -103,7 +115,6 @@ impl Builder<'_> {
         };
         let wiring = Wiring::new()?;
         let link = IslandLink::new(wiring.function.clone());
-        let fds = std::iter::once(self.ram()?).chain(containers).collect();
         let function = self.sandbox.start(wiring, &setup, fds, services)?;
         self.place(at, function)?;
         Ok(link)

@@ -20,7 +20,7 @@ pub use vm_control::RegionKind;
 use vm_control::RegionReport;
 
 use crate::cmdline::specs::MsiMode;
-use crate::config::Assignment;
+use crate::config::{Assignment, Emulated};
 use crate::errors::Refusal;
 use crate::host::{Access, Aperture, Facts, GroupFacts, MachineFacts, Trial};
 
@@ -28,7 +28,7 @@ use devices::Found;
 pub use devices::bind_commands;
 pub use guest_map::{GuestMap, guest_map};
 pub use memory::needed as memlock_needed;
-pub use places::{RNG, RootPort, VIOMMU};
+pub use places::{RootPort, VIOMMU};
 
 /// A reserved region as endpoints show it.
 pub type Region = RegionReport;
@@ -88,13 +88,24 @@ pub struct ViommuPlan {
     pub msi_windows: Vec<Span>,
 }
 
+/// An emulated device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmulatedPlan {
+    /// Where it is in the guest; its id is the endpoint id.
+    pub at: Bdf,
+    /// What it is.
+    pub kind: Emulated,
+    /// Whether it is an endpoint of the virtual IOMMU.
+    pub behind_viommu: bool,
+}
+
 /// What will be opened and assembled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The virtual IOMMU, when there is one.
     pub viommu: Option<ViommuPlan>,
-    /// The entropy device.
-    pub rng: Bdf,
+    /// Emulated devices, in the order of the configuration.
+    pub emulated: Vec<EmulatedPlan>,
     /// Root ports, by bus.
     pub root_ports: Vec<RootPort>,
     /// Assigned devices, in the user's order.
@@ -163,6 +174,7 @@ pub fn plan(assignment: &Assignment, facts: &Facts, map: &GuestMap) -> Result<Pl
     let gic = msi::place(&mut draft);
     let viommu = viommu(&mut draft, gic.as_ref());
     let (root_ports, guests) = places::give(&draft);
+    let emulated = emulated(assignment, &root_ports);
     let groups = draft
         .apertures()
         .map(|(number, aperture)| GroupPlan {
@@ -179,15 +191,26 @@ pub fn plan(assignment: &Assignment, facts: &Facts, map: &GuestMap) -> Result<Pl
     if !draft.refusals.is_empty() {
         return Err(draft.refusals);
     }
-    Ok(Plan { viommu, rng: RNG, root_ports, devices, groups, gic, memlock, warnings: draft.warnings })
+    Ok(Plan { viommu, emulated, root_ports, devices, groups, gic, memlock, warnings: draft.warnings })
+}
+
+fn emulated(assignment: &Assignment, ports: &[RootPort]) -> Vec<EmulatedPlan> {
+    let places = places::emulated(ports);
+    let planned = assignment.emulated.iter().zip(places).map(|(device, at)| EmulatedPlan {
+        at,
+        kind: device.kind.clone(),
+        behind_viommu: device.behind_viommu,
+    });
+    planned.collect()
 }
 
 fn viommu(draft: &mut Draft<'_>, gic: Option<&Gic>) -> Option<ViommuPlan> {
     let config = draft.assignment.viommu?;
     let page_mask = range::page_mask(draft);
     let input_range = range::input_range(draft, page_mask.granule());
-    if !draft.assignment.vfio.iter().any(|device| device.behind_viommu) {
-        draft.warnings.push("no assigned device is behind the virtual IOMMU".to_owned());
+    let assigned = draft.assignment.vfio.iter().any(|device| device.behind_viommu);
+    if !assigned && !draft.assignment.emulated.iter().any(|device| device.behind_viommu) {
+        draft.warnings.push("no device is behind the virtual IOMMU".to_owned());
     }
     let msi_windows = if config.msi == MsiMode::Translate { msi::windows(draft) } else { Vec::new() };
     Some(ViommuPlan {

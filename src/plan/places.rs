@@ -1,4 +1,4 @@
-//! Guest PCI addresses: fixed ones on bus 0, and a root port with a bus of its own for each assigned device.
+//! Guest PCI addresses: emulated devices on bus 0, and a root port with a bus of its own for each assigned device.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,10 @@ use crate::config::MOST_DEVICES;
 /// Where the virtual IOMMU is.
 pub const VIOMMU: Bdf = Bdf::from_id(1 << 3);
 
-/// Where the entropy device is.
-pub const RNG: Bdf = Bdf::from_id(2 << 3);
+/// The first place for an emulated device; the entropy device's.
+const FIRST: u8 = 2;
+/// The last place of a bus.
+const LAST: u8 = 31;
 
 /// A root port and the bus behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,4 +42,13 @@ pub(super) fn give(draft: &Draft<'_>) -> (Vec<RootPort>, Vec<Bdf>) {
         guests.push(Bdf::from_id(u16::from(bus) << 8));
     }
     (taken.into_iter().map(root_port).collect(), guests)
+}
+
+/// Places for emulated devices: those below the root ports first, then from the last one down, so that an assigned device
+/// more or less seldom moves one. There are as many as the limits of the configuration allow devices.
+pub(super) fn emulated(ports: &[RootPort]) -> impl Iterator<Item = Bdf> + '_ {
+    let low = FIRST..root_port(1).at.device();
+    let high = (root_port(1).at.device()..=LAST).rev();
+    let free = low.chain(high).map(|device| Bdf::from_id(u16::from(device) << 3));
+    free.filter(|at| ports.iter().all(|port| port.at != *at))
 }

@@ -2,7 +2,7 @@ use base::Memlock;
 
 use super::*;
 use crate::cmdline::IrqchipArg;
-use crate::config::{Arch, VfioConfig, ViommuConfig};
+use crate::config::{Arch, EmulatedConfig, VfioConfig, ViommuConfig};
 use crate::host::fake::{ARM_MSI, FakeHost, X86_MSI, aperture, region, span};
 use crate::host::{HostRegionKind, gather};
 
@@ -26,6 +26,7 @@ fn assignment(arch: Arch, devices: &[VfioConfig]) -> Assignment {
         memory: 512 << 20,
         viommu: Some(ViommuConfig { msi: MsiMode::Bypass, bypass_at_boot: false, poll: PollMode::Auto }),
         vfio: devices.to_vec(),
+        emulated: vec![EmulatedConfig { kind: Emulated::Rng, behind_viommu: false }],
         irqchip: IrqchipArg::Auto,
     }
 }
@@ -38,12 +39,39 @@ fn good(host: &FakeHost, assignment: &Assignment) -> Plan {
     planned(host, assignment, &GuestMap::default()).unwrap_or_else(|refusals| panic!("{refusals:#?}"))
 }
 
+fn disk(name: &str, behind_viommu: bool) -> EmulatedConfig {
+    let options = ::devices::virtio::BlockOptions {
+        read_only: false,
+        discard: true,
+        block_size: 512,
+        queues: 1,
+        serial: String::new(),
+    };
+    let disk = crate::config::DiskConfig { path: name.into(), options };
+    EmulatedConfig { kind: Emulated::Disk(disk), behind_viommu }
+}
+
+#[test]
+fn emulated_devices_get_what_root_ports_leave() {
+    let places = |bus: u16, disks: usize| {
+        let device = VfioConfig { guest_address: Some(Bdf::from_id(bus << 8)), ..device(1) };
+        let mut wanted = assignment(Arch::X86_64, &[device]);
+        wanted.emulated.extend((0..disks).map(|n| disk(&format!("disk{n}"), n == 1)));
+        let plan = good(&FakeHost::new(Arch::X86_64), &wanted);
+        let places: Vec<String> = plan.emulated.iter().map(|device| device.at.to_string()).collect();
+        assert_eq!(plan.emulated.get(2).map(|device| device.behind_viommu), (disks > 1).then_some(true));
+        places
+    };
+    assert_eq!(places(1, 3), ["00:02.0", "00:03.0", "00:1f.0", "00:1e.0"]);
+    assert_eq!(places(28, 2), ["00:02.0", "00:03.0", "00:1e.0"], "the port of bus 28 is at 00:1f.0");
+}
+
 #[test]
 fn one_device_gets_a_root_port_and_an_endpoint() {
     let plan = good(&FakeHost::new(Arch::X86_64), &assignment(Arch::X86_64, &[device(1)]));
     let address = |text: &str| text.parse::<Bdf>().unwrap();
     assert_eq!(plan.viommu.as_ref().unwrap().at, address("00:01.0"));
-    assert_eq!(plan.rng, address("00:02.0"));
+    assert_eq!(plan.emulated.iter().map(|device| device.at).collect::<Vec<_>>(), [address("00:02.0")]);
     assert_eq!(plan.root_ports, [RootPort { secondary: 1, at: address("00:04.0") }]);
     let expected = DevicePlan {
         host: "0000:01:00.0".parse().unwrap(),
@@ -137,8 +165,11 @@ fn without_a_virtual_iommu_there_is_none() {
 fn virtual_iommu_with_nothing_behind_it_is_worth_a_warning() {
     let mut host = FakeHost::new(Arch::X86_64);
     host.machine.container_node = Access::Absent;
-    let plan = good(&host, &assignment(Arch::X86_64, &[]));
+    let mut wish = assignment(Arch::X86_64, &[]);
+    let plan = good(&host, &wish);
     let viommu = plan.viommu.unwrap();
     assert_eq!((viommu.input_range, viommu.page_mask.bits()), (span(0, (1 << 48) - 1), 4096));
-    assert!(plan.warnings[0].contains("no assigned device"), "{:?}", plan.warnings);
+    assert_eq!(plan.warnings, ["no device is behind the virtual IOMMU"]);
+    wish.emulated[0].behind_viommu = true;
+    assert!(good(&host, &wish).warnings.is_empty(), "an emulated device is one");
 }

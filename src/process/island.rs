@@ -5,20 +5,24 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use anyhow::Result;
-use base::{GuestRam, HostMemory, MappedRegion, event_fd};
-use data_model::{Bdf, HostBdf, Span};
+use anyhow::{Context, Result};
+use base::{GuestRam, HostMemory, MappedRegion, Tube, event_fd};
+use data_model::{Bdf, Span};
 use devices::irq::{MsiController, MsiMessage, MsiVector};
 use devices::remote::{Answering, Services};
+use devices::virtio::Dma;
 use devices::virtio::iommu::{Viommu, ViommuConfig, ViommuEndpoint, ViommuHandle};
-use iommu_domain::{Backing, Detail, EndpointSpec, Iommu, IommuConfig, Leg, PhysMap, Type1Leg, VfioHost};
+use iommu_domain::{
+    Backing, Detail, EndpointSpec, Iommu, IommuConfig, Leg, PhysMap, SoftLeg, SoftTable, Type1Leg, VfioHost,
+};
 use serde::{Deserialize, Serialize};
 use virtio_iommu_spec::{ResvKind, ResvMem};
 use vm_control::ViommuReport;
 
+use super::emulated;
 use super::report::{self, Place};
-use super::setup::{IslandSetup, LegSetup};
-use super::worker::errno;
+use super::setup::{EmulatedSetup, IslandSetup, LegSetup};
+use super::worker::{Neighbour, errno};
 
 /// Main asks the island.
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,45 +73,62 @@ pub(super) struct Island {
 }
 
 impl Island {
-    /// The device over the containers, and its other side.
+    /// The device over the containers, its other side, and the emulated devices behind it.
     pub(super) fn build(
         setup: &IslandSetup,
         ram: &GuestRam,
-        containers: Vec<OwnedFd>,
+        mut fds: Vec<OwnedFd>,
         services: &Services,
-    ) -> Result<(Viommu, Island)> {
+    ) -> Result<(Viommu, Island, Vec<Neighbour>)> {
         let phys = Arc::new(PhysMap::new(HostMemory::of_ram(ram))?);
         if let Some(doorbell) = setup.doorbell {
             phys.insert(doorbell, Backing::Doorbell)?;
         }
+        let containers: Vec<OwnedFd> = fds.drain(..setup.legs.len().min(fds.len())).collect();
         let legs = setup.legs.iter().zip(containers).map(|(leg, fd)| Self::leg(leg, fd, services));
-        let legs = legs.collect::<io::Result<Vec<_>>>()?;
+        let mut legs = legs.collect::<io::Result<Vec<_>>>()?;
+        let tables: Vec<Arc<SoftTable>> = setup.emulated.iter().map(|_| Arc::default()).collect();
+        let first = legs.len();
+        legs.extend(setup.emulated.iter().zip(&tables).map(|(device, table)| soft_leg(device, table)));
+        let device = Self::viommu(setup, phys.clone(), legs, first)?;
+        let handle = device.handle();
+        let mut neighbours = Vec::new();
+        for (device, table) in setup.emulated.iter().zip(tables) {
+            let mem = handle.dma(device.at.id().into(), ram.mem.clone(), table);
+            neighbours.push(neighbour(device, mem, &mut fds, &handle, setup.translates_messages)?);
+        }
+        let msi = handle.translated_msi(Arc::new(services.clone()));
+        let places = places(setup);
+        let island = Island { msi, handle, phys, places, vectors: BTreeMap::new(), next: 0 };
+        Ok((device, island, neighbours))
+    }
+
+    /// The device. Legs from `first` on belong to the emulated endpoints, in their order.
+    fn viommu(
+        setup: &IslandSetup,
+        phys: Arc<PhysMap>,
+        legs: Vec<Box<dyn Leg>>,
+        first: usize,
+    ) -> Result<Viommu> {
         let regions: Vec<ResvMem> = setup.regions.iter().map(region).collect();
-        let spec = |(guest, _, leg): &(Bdf, HostBdf, Option<usize>)| EndpointSpec {
+        let assigned = setup.endpoints.iter().map(|(guest, _, leg)| (*guest, *leg));
+        let emulated = setup.emulated.iter().zip(first..).map(|(device, leg)| (device.at, Some(leg)));
+        let all: Vec<(Bdf, Option<usize>)> = assigned.chain(emulated).collect();
+        let spec = |(guest, leg): &(Bdf, Option<usize>)| EndpointSpec {
             id: guest.id().into(),
             leg: *leg,
             reserved: regions.iter().map(|region| region.span).collect(),
         };
         let mut config = IommuConfig::new(setup.pages.granule(), setup.input, setup.bypass_at_boot);
         config.doorbell_windows = setup.windows.clone();
-        let iommu = Iommu::new(config, phys.clone(), legs, setup.endpoints.iter().map(spec).collect());
-        let shown = |(guest, ..): &(Bdf, HostBdf, Option<usize>)| ViommuEndpoint {
+        let iommu = Iommu::new(config, phys, legs, all.iter().map(spec).collect());
+        let shown = |(guest, _): &(Bdf, Option<usize>)| ViommuEndpoint {
             id: guest.id().into(),
             regions: regions.clone(),
         };
-        let endpoints = setup.endpoints.iter().map(shown).collect();
-        let device = Viommu::new(&ViommuConfig { pages: setup.pages, input: setup.input, endpoints }, iommu)?;
-        let device = device.polling(setup.poll);
-        let handle = device.handle();
-        let island = Island {
-            msi: handle.translated_msi(Arc::new(services.clone())),
-            handle,
-            phys,
-            places: setup.endpoints.iter().map(place(setup)).collect(),
-            vectors: BTreeMap::new(),
-            next: 0,
-        };
-        Ok((device, island))
+        let endpoints = all.iter().map(shown).collect();
+        let config = ViommuConfig { pages: setup.pages, input: setup.input, endpoints };
+        Ok(Viommu::new(&config, iommu)?.polling(setup.poll))
     }
 
     fn leg(leg: &LegSetup, container: OwnedFd, services: &Services) -> io::Result<Box<dyn Leg>> {
@@ -158,12 +179,41 @@ impl Island {
     }
 }
 
-/// Where an endpoint is.
-fn place(setup: &IslandSetup) -> impl Fn(&(Bdf, HostBdf, Option<usize>)) -> Place + '_ {
-    |(guest, host, leg)| {
+/// Where every endpoint is.
+fn places(setup: &IslandSetup) -> Vec<Place> {
+    let assigned = setup.endpoints.iter().map(|(guest, host, leg)| {
         let leg = leg.and_then(|index| setup.legs.get(index));
-        Place { guest: *guest, host: *host, group: leg.map(|leg| leg.group) }
-    }
+        Place { guest: *guest, host: host.to_string(), group: leg.map(|leg| leg.group) }
+    });
+    let emulated = setup.emulated.iter().map(|device| Place {
+        guest: device.at,
+        host: device.name().to_owned(),
+        group: None,
+    });
+    assigned.chain(emulated).collect()
+}
+
+fn soft_leg(device: &EmulatedSetup, table: &Arc<SoftTable>) -> Box<dyn Leg> {
+    Box::new(SoftLeg::new(format!("software {}", device.at), table.clone()))
+}
+
+/// An emulated device behind the virtual IOMMU, from the next of `fds`: its tubes, then what is its own.
+fn neighbour(
+    setup: &EmulatedSetup,
+    mem: Dma,
+    fds: &mut Vec<OwnedFd>,
+    handle: &ViommuHandle,
+    translates_messages: bool,
+) -> Result<Neighbour> {
+    let mut own = fds.drain(..(setup.descriptors() + 2).min(fds.len()));
+    let mut next = || own.next().with_context(|| format!("{}: a descriptor is missing", setup.role()));
+    let tube = Tube::from_fd(next()?);
+    let services = Services::new(Tube::from_fd(next()?));
+    let device = emulated::device(setup, own.collect()).with_context(|| setup.role())?;
+    let msi: Arc<dyn MsiController> = Arc::new(services.clone());
+    let msi = if translates_messages { handle.translated_msi(msi) } else { msi };
+    let function = emulated::function(setup.at, device, mem, &services, msi)?;
+    Ok(Neighbour { name: setup.role(), tube, function })
 }
 
 fn region((span, msi): &(Span, bool)) -> ResvMem {

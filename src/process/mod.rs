@@ -2,13 +2,15 @@
 //!
 //! Main opens everything, starts a worker for each device by executing itself again, and hands over exactly the
 //! descriptors that the device needs. The worker builds the device, enters its jail and answers. Who holds what:
-//! - the *island* (virtual IOMMU): guest RAM and the containers; no device descriptor;
+//! - the *island* (virtual IOMMU and the emulated devices behind it): guest RAM, the containers, what those devices need; no
+//!   descriptor of an assigned device;
 //! - a process for each assigned device: the device's descriptor; neither containers nor guest RAM;
-//! - a process for each other device: guest RAM.
+//! - a process for each other device: guest RAM, and what the device needs.
 //!
 //! Main keeps copies of containers and device descriptors for one purpose: when a worker dies, the undertaker empties and
 //! resets what it held.
 
+mod emulated;
 mod island;
 mod link;
 mod report;
@@ -19,6 +21,6 @@ mod worker;
 
 pub use link::IslandLink;
 pub use sandbox::{Sandbox, Wiring, copy};
-pub use setup::{IslandSetup, LegSetup, Setup};
+pub use setup::{EmulatedKind, EmulatedSetup, IslandSetup, LegSetup, Setup};
 pub use undertaker::Undertaker;
 pub use worker::worker_main;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use data_model::{Bdf, HostBdf};
+use data_model::Bdf;
 use devices::virtio::iommu::{RequestCount, ViommuReport as Device};
 use iommu_domain::{Perm, Run, RunKind as Kind, Slot};
 use virtio_iommu_spec::{Features, ResvKind, ResvMem, Status};
@@ -22,7 +22,8 @@ const COMMON_FEATURES: [(u64, &str); 4] = [
 /// An endpoint in the guest and on the host.
 pub(super) struct Place {
     pub guest: Bdf,
-    pub host: HostBdf,
+    /// The device of the host, or the emulated one.
+    pub host: String,
     pub group: Option<u32>,
 }
 
@@ -79,7 +80,7 @@ fn endpoints(device: &Device, places: &[Place]) -> Vec<EndpointReport> {
             domain: endpoint.domain,
             group: place.group,
             reserved: regions.map(|(_, regions)| regions.iter().map(region).collect()).unwrap_or_default(),
-            ..EndpointReport::assigned(place.guest, place.host, leg)
+            ..EndpointReport::new(place.guest, &place.host, leg)
         })
     };
     device.iommu.endpoints.iter().filter_map(entry).collect()

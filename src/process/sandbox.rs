@@ -78,7 +78,26 @@ impl Sandbox {
         fds: Vec<OwnedFd>,
         services: LocalServices,
     ) -> Result<RemoteFunction> {
-        let role = setup.role();
+        let (function, tubes) = self.connect(setup.role(), wiring, services)?;
+        let fds = tubes.into_iter().chain(fds).collect();
+        match &self.home {
+            Home::Jailed { .. } => self.start_process(setup, fds)?,
+            Home::Here => self.start_thread(setup, fds)?,
+        }
+        Ok(function)
+    }
+
+    /// Main's side of a device, answering already, and the two tubes that the worker needs for it. A worker of several
+    /// devices is given those of the others among its descriptors.
+    ///
+    /// # Errors
+    /// The host gives no thread.
+    pub fn connect(
+        &mut self,
+        role: String,
+        wiring: Wiring,
+        services: LocalServices,
+    ) -> Result<(RemoteFunction, [OwnedFd; 2])> {
         let Wiring { function, device_end, services: tube, client_end } = wiring;
         let name = role.clone();
         self.spawn(&format!("for {role}"), move || {
@@ -86,12 +105,7 @@ impl Sandbox {
                 log::error!("{name}: its requests are no longer answered: {error}");
             }
         })?;
-        let fds = [device_end.into(), client_end.into()].into_iter().chain(fds).collect();
-        match &self.home {
-            Home::Jailed { .. } => self.start_process(setup, fds)?,
-            Home::Here => self.start_thread(setup, fds)?,
-        }
-        Ok(RemoteFunction::new(role, function))
+        Ok((RemoteFunction::new(role, function), [device_end.into(), client_end.into()]))
     }
 
     fn start_process(&mut self, setup: &Setup, fds: Vec<OwnedFd>) -> Result<()> {

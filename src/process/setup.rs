@@ -2,6 +2,7 @@
 //! the function tube and the service tube.
 
 use data_model::{Bdf, HostBdf, PageMask, Span};
+use devices::virtio::BlockOptions;
 use devices::virtio::iommu::PollMode;
 use serde::{Deserialize, Serialize};
 
@@ -15,14 +16,15 @@ pub enum Setup {
         /// In the guest.
         guest: Bdf,
     },
-    /// The entropy device. Descriptors: guest RAM.
-    Rng {
-        /// In the guest.
-        at: Bdf,
+    /// An emulated device that is not behind the virtual IOMMU. Descriptors: guest RAM, then its own.
+    Emulated {
+        /// The device.
+        device: EmulatedSetup,
         /// Ranges of guest RAM.
         ram: Vec<Span>,
     },
-    /// The virtual IOMMU. Descriptors: guest RAM, then the container of each leg.
+    /// The virtual IOMMU and every emulated device behind it. Descriptors: guest RAM, then the container of each leg, then
+    /// for each device its function tube, its service tube, and its own.
     Island(IslandSetup),
 }
 
@@ -31,8 +33,49 @@ impl Setup {
     pub fn role(&self) -> String {
         match self {
             Setup::Assigned { host, .. } => format!("vfio {host}"),
-            Setup::Rng { .. } => "virtio-rng".into(),
+            Setup::Emulated { device, .. } => device.role(),
             Setup::Island(_) => "virtio-iommu".into(),
+        }
+    }
+}
+
+/// An emulated device.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EmulatedSetup {
+    /// In the guest.
+    pub at: Bdf,
+    /// What it is.
+    pub kind: EmulatedKind,
+}
+
+/// The kinds of emulated devices.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum EmulatedKind {
+    /// The entropy device. No descriptors of its own.
+    Rng,
+    /// A disk. Descriptors: its image.
+    Disk(BlockOptions),
+}
+
+impl EmulatedSetup {
+    /// Name for logs.
+    pub fn role(&self) -> String {
+        format!("{} {}", self.name(), self.at)
+    }
+
+    /// What it is, in the guest's words.
+    pub fn name(&self) -> &'static str {
+        match self.kind {
+            EmulatedKind::Rng => "virtio-rng",
+            EmulatedKind::Disk(_) => "virtio-blk",
+        }
+    }
+
+    /// How many descriptors are its own.
+    pub fn descriptors(&self) -> usize {
+        match self.kind {
+            EmulatedKind::Rng => 0,
+            EmulatedKind::Disk(_) => 1,
         }
     }
 }
@@ -60,8 +103,12 @@ pub struct IslandSetup {
     pub regions: Vec<(Span, bool)>,
     /// Legs, in the order of their containers.
     pub legs: Vec<LegSetup>,
-    /// Endpoints: in the guest, on the host, and which leg.
+    /// Assigned endpoints: in the guest, on the host, and which leg.
     pub endpoints: Vec<(Bdf, HostBdf, Option<usize>)>,
+    /// Emulated devices behind it, in the order of their descriptors.
+    pub emulated: Vec<EmulatedSetup>,
+    /// Whether messages of devices are translated like their other writes.
+    pub translates_messages: bool,
 }
 
 /// A leg.

@@ -8,13 +8,13 @@ use std::sync::mpsc::Sender;
 
 use anyhow::{Context, Result};
 use base::{GuestRam, Tube};
-use data_model::{Bdf, Span};
+use data_model::Span;
 use devices::pci::PciFunction;
 use devices::remote::{Answering, Services, serve_function};
 use devices::vfio_pci::{VfioPciDevice, VfioPciParts};
-use devices::virtio::{PciDeps, Rng, VirtioDevice, VirtioPciDevice};
 use jail::{Limits, Policy, Start};
 
+use super::emulated;
 use super::island::Island;
 use super::setup::Setup;
 
@@ -23,6 +23,15 @@ struct Built {
     function: Box<dyn PciFunction>,
     special: Box<dyn Answering>,
     policy: Policy,
+    /// More devices in the same process, each with the tube on which main asks.
+    neighbours: Vec<Neighbour>,
+}
+
+/// A device beside the first one of a process.
+pub(super) struct Neighbour {
+    pub name: String,
+    pub tube: Tube,
+    pub function: Box<dyn PciFunction>,
 }
 
 /// The whole life of a worker process.
@@ -61,8 +70,21 @@ pub(super) fn worker_thread(setup: &Setup, fds: Vec<OwnedFd>, ready: &Sender<Res
     }
 }
 
-fn serve(mut built: Built, tube: &Tube) -> Result<()> {
-    serve_function(tube, &mut *built.function, &mut *built.special).context("answer main")
+/// Answers main about every device of the process, each on a thread of its own.
+fn serve(built: Built, tube: &Tube) -> Result<()> {
+    let Built { mut function, mut special, neighbours, .. } = built;
+    std::thread::scope(|scope| {
+        for Neighbour { name, tube, mut function } in neighbours {
+            let thread = std::thread::Builder::new().name(name.clone());
+            let run = move || {
+                if let Err(error) = serve_function(&tube, &mut *function, &mut ()) {
+                    log::error!("{name}: cannot answer main: {error}");
+                }
+            };
+            thread.spawn_scoped(scope, run).context("start the thread of a device")?;
+        }
+        serve_function(tube, &mut *function, &mut *special).context("answer main")
+    })
 }
 
 /// The device, and the tube on which main asks.
@@ -88,41 +110,27 @@ fn build_device(setup: &Setup, services: &Services, first: OwnedFd, rest: Vec<Ow
                 mapper: shared,
             };
             let function = Box::new(VfioPciDevice::new(parts)?);
-            Ok(Built { function, special: Box::new(()), policy: Policy::Vfio })
+            Ok(Built { function, special: Box::new(()), policy: Policy::Vfio, neighbours: Vec::new() })
         }
-        Setup::Rng { at, ram } => {
-            let ram = guest_ram(ram, first)?;
-            let function = virtio(*at, Box::new(Rng::default()), &ram, services)?;
-            Ok(Built { function, special: Box::new(()), policy: Policy::Device })
+        Setup::Emulated { device: setup, ram } => {
+            let mem = guest_ram(ram, first)?.mem.into();
+            let device = emulated::device(setup, rest)?;
+            let msi = Arc::new(services.clone());
+            let function = emulated::function(setup.at, device, mem, services, msi)?;
+            Ok(Built { function, special: Box::new(()), policy: Policy::Device, neighbours: Vec::new() })
         }
         Setup::Island(setup) => {
             let ram = guest_ram(&setup.ram, first)?;
-            let (device, island) = Island::build(setup, &ram, rest, services)?;
-            let function = virtio(setup.at, Box::new(device), &ram, services)?;
-            Ok(Built { function, special: Box::new(island), policy: Policy::Viommu })
+            let (device, island, neighbours) = Island::build(setup, &ram, rest, services)?;
+            let (mem, msi) = (ram.mem.into(), Arc::new(services.clone()));
+            let function = emulated::function(setup.at, Box::new(device), mem, services, msi)?;
+            Ok(Built { function, special: Box::new(island), policy: Policy::Viommu, neighbours })
         }
     }
 }
 
 fn guest_ram(layout: &[Span], file: OwnedFd) -> Result<GuestRam> {
     Ok(GuestRam::from_file(layout, File::from(file))?)
-}
-
-fn virtio(
-    at: Bdf,
-    device: Box<dyn VirtioDevice>,
-    ram: &GuestRam,
-    services: &Services,
-) -> Result<Box<dyn PciFunction>> {
-    let shared = Arc::new(services.clone());
-    let deps = PciDeps {
-        at,
-        mem: ram.mem.clone().into(),
-        msi: shared.clone(),
-        doorbells: shared.clone(),
-        line: Some(shared),
-    };
-    Ok(Box::new(VirtioPciDevice::new(device, deps)?))
 }
 
 /// An error that crosses a tube as a number.

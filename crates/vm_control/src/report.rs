@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use data_model::{Bdf, HostBdf, Span};
+use data_model::{Bdf, Span};
 use serde::{Deserialize, Serialize};
 
 mod table;
@@ -74,12 +74,12 @@ pub struct EndpointReport {
 }
 
 impl EndpointReport {
-    /// The entry of an assigned device, detached and without regions so far.
-    pub fn assigned(bdf: Bdf, host: HostBdf, leg: &str) -> EndpointReport {
+    /// The entry of a device, detached and without regions so far; `host` as in the field.
+    pub fn new(bdf: Bdf, host: &str, leg: &str) -> EndpointReport {
         EndpointReport {
             id: u32::from(bdf.id()),
             bdf,
-            host: host.to_string(),
+            host: host.to_owned(),
             group: None,
             leg: leg.to_owned(),
             domain: None,

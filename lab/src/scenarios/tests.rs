@@ -151,3 +151,11 @@ fn scenarios_have_distinct_names_and_a_start_follows_the_reboot() {
     let reboot = names.iter().position(|name| name == "reboot").unwrap();
     assert_eq!(names[reboot + 1], "start-after-reboot");
 }
+
+#[test]
+fn emulated_devices_are_looked_at_where_there_are_some() {
+    let failed = failures(&of("root-disk"), &good(), &disk());
+    for words in ["root is None", "digest is None", "copy is None", "random is None", "0 emulated devices"] {
+        assert!(failed.iter().any(|failure| failure.contains(words)), "{words}: {failed:#?}");
+    }
+}

@@ -3,10 +3,22 @@
 /bin/busybox --install -s /bin
 export PATH=/bin
 . /lib/common.sh
-early_mounts
 say() { echo "LAB $*"; }
+[ -e /proc/mounts ] || early_mounts
 # The guest ends by itself even when a step below fails.
 trap 'say fail "guest script ended early"; poweroff -f' EXIT
+
+# With lab.root=NODE everything from here on runs from a disk, behind the IOMMU like every other device.
+node=$(param lab.root)
+if [ -n "$node" ] && [ ! -e /pattern ]; then
+    load virtio_pci virtio-iommu virtio_blk ext4
+    until_true 30 test -b "$node" || { say fail "no disk at $node"; dmesg | tail -n 20 | sed 's/^/LAB dmesg /'; }
+    mkdir -p /disk
+    mount -t ext4 "$node" /disk || say fail "$node cannot be mounted"
+    for folder in proc sys dev run; do mount --move "/$folder" "/disk/$folder"; done
+    trap - EXIT
+    exec switch_root /disk /init
+fi
 
 say up "$(cut -d' ' -f1 /proc/uptime)"
 say cpus "$(grep -c ^processor /proc/cpuinfo)"
@@ -47,6 +59,24 @@ disk() {
         taskset -c "$cpu" dd if=/dev/nvme0n1 of=/dev/null bs=4k count=8 skip="$cpu" iflag=direct 2>/dev/null
     done
     irqs '^nvme'
+}
+
+# The disk that this script is read from, and the source of random bytes: both are emulated, both behind the IOMMU.
+emulated() {
+    say emulated root "$(awk '$2 == "/" { root = $1 } END { print root }' /proc/mounts)"
+    say emulated digest "$(sha256sum </pattern | cut -d' ' -f1)"
+    dd if=/dev/nvme0n1 of=/copy bs=1M count=4 iflag=direct 2>/dev/null
+    sync
+    echo 3 >/proc/sys/vm/drop_caches
+    one=$(sha256sum </copy)
+    two=$(dd if=/dev/nvme0n1 bs=1M count=4 iflag=direct 2>/dev/null | sha256sum)
+    if [ "$one" = "$two" ]; then say emulated copy ok; else say emulated copy wrong; fi
+    load virtio-rng
+    until_true 10 test -c /dev/hwrng
+    one=$(dd if=/dev/hwrng bs=64 count=8 2>/dev/null | sha256sum)
+    two=$(dd if=/dev/hwrng bs=64 count=8 2>/dev/null | sha256sum)
+    none=$(sha256sum </dev/null)
+    if [ "$one" != "$two" ] && [ "$one" != "$none" ]; then say emulated random ok; else say emulated random wrong; fi
 }
 
 # Takes the disk's driver off and puts it back, which detaches the endpoint and attaches it anew.
@@ -142,6 +172,7 @@ for action in $(param lab.do | tr , ' '); do
         disk) disk ;;
         network) network ;;
         rebind) rebind ;;
+        emulated) emulated ;;
         vfio) load_vfio ;;
         rig) run_rig ;;
         halt) be_halted ;;
@@ -162,4 +193,5 @@ fi
 say end "$end"
 trap - EXIT
 sync
+mount -o remount,ro / 2>/dev/null
 $end -f

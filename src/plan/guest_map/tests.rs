@@ -2,7 +2,8 @@ use super::*;
 use crate::cmdline::IrqchipArg;
 
 fn wish(arch: Arch, memory: u64) -> Assignment {
-    Assignment { arch, memory, viommu: None, vfio: Vec::new(), irqchip: IrqchipArg::Auto }
+    let (vfio, emulated) = (Vec::new(), Vec::new());
+    Assignment { arch, memory, viommu: None, vfio, emulated, irqchip: IrqchipArg::Auto }
 }
 
 #[test]

@@ -2,7 +2,7 @@ use super::*;
 
 fn report() -> ViommuReport {
     let bdf: Bdf = "01:00.0".parse().unwrap();
-    let mut endpoint = EndpointReport::assigned(bdf, "0000:01:00.0".parse().unwrap(), "type1 group 3");
+    let mut endpoint = EndpointReport::new(bdf, "0000:01:00.0", "type1 group 3");
     endpoint.domain = Some(1);
     endpoint.group = Some(3);
     endpoint

@@ -133,7 +133,7 @@ impl Server {
 
     fn change_ranges(&mut self, chain: &Chain, mem: &Dma, kind: Kind) -> Result<(), Failure> {
         let sent = chain.readable_len() - HEADER;
-        if sent == 0 || sent % RANGE != 0 || sent / RANGE > MOST_RANGES {
+        if sent == 0 || !sent.is_multiple_of(RANGE) || sent / RANGE > MOST_RANGES {
             return Err(REFUSED);
         }
         let mut ranges = Vec::with_capacity((sent / RANGE) as usize);

@@ -334,13 +334,16 @@ fn with_buffer(queue: &mut DriverQueue, header: &[u8], len: u32, writable: bool)
     (byte[0], used.len)
 }
 
+/// Flags of the mapping if there is one, request, whether its buffer is writable; then status and faults.
+type Case = (Option<u32>, u32, bool, u8, &'static [(u64, &'static str)]);
+
 #[test]
 fn a_buffer_that_is_not_mapped_fails_its_request_and_is_told() {
     let mut rig = rig_of(FakeImage::new(), options(), true);
     let behind = rig.behind.take().unwrap();
     let disk = rig.image.bytes.lock().clone();
     // Not mapped; read-only for the device; write-only; and mapped in its first half only.
-    let cases: [(Option<u32>, u32, bool, u8, &[(u64, &str)]); 6] = [
+    let cases: [Case; 6] = [
         (None, READ, true, IOERR, &[(IOVA, "w")]),
         (None, WRITE, false, IOERR, &[(IOVA, "r")]),
         (Some(1), READ, true, IOERR, &[(IOVA, "w")]),

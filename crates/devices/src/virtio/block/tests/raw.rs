@@ -29,7 +29,8 @@ fn the_file_is_the_disk() {
 #[test]
 fn holes_and_zeros_read_as_zero_and_the_length_stays() {
     let (image, file) = image(1 << 20);
-    let cases: [(&str, fn(&RawImage) -> io::Result<()>); 3] = [
+    type Change = fn(&RawImage) -> io::Result<()>;
+    let cases: [(&str, Change); 3] = [
         ("discard", |image| image.discard(8192, 4096)),
         ("hole", |image| image.write_zeroes(8192, 4096, true)),
         ("zeros", |image| image.write_zeroes(8192, 4096, false)),

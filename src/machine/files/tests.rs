@@ -1,0 +1,49 @@
+use std::path::PathBuf;
+
+use super::*;
+
+fn disk(path: &Path, read_only: bool) -> DiskConfig {
+    let options = devices::virtio::BlockOptions {
+        read_only,
+        discard: true,
+        block_size: 512,
+        queues: 1,
+        serial: String::new(),
+    };
+    DiskConfig { path: path.into(), options }
+}
+
+#[test]
+fn a_disk_has_one_writer_or_any_number_of_readers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("disk");
+    std::fs::write(&path, [0; 512]).unwrap();
+    let open = |read_only| open_disk(&disk(&path, read_only));
+    let writer = open(false).unwrap();
+    for read_only in [false, true] {
+        let refusal = open(read_only).unwrap_err().to_string();
+        assert!(refusal.contains("is in use"), "{refusal}");
+    }
+    drop(writer);
+    let readers = (open(true).unwrap(), open(true).unwrap());
+    assert!(open(false).is_err());
+    drop(readers);
+    assert!(open(false).is_ok());
+}
+
+#[test]
+fn what_cannot_be_a_disk_is_refused_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let layered = folder.path().join("layered");
+    std::fs::write(&layered, b"QFI\xfb and more").unwrap();
+    let cases: [(PathBuf, &str); 4] = [
+        (folder.path().join("nothing"), "cannot be opened: No such file"),
+        (folder.path().into(), "cannot be opened: Is a directory"),
+        ("/dev/null".into(), "cannot be used: it is neither a file nor a block device"),
+        (layered, "cannot be used: it is a qcow2 image"),
+    ];
+    for (path, words) in cases {
+        let refusal = open_disk(&disk(&path, false)).unwrap_err().to_string();
+        assert!(refusal.contains(words), "{refusal}");
+    }
+}

@@ -1,0 +1,40 @@
+//! Emulated devices, from what a worker was told and given.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use data_model::Bdf;
+use devices::irq::MsiController;
+use devices::pci::PciFunction;
+use devices::remote::Services;
+use devices::virtio::{Block, Dma, PciDeps, RawImage, Rng, VirtioDevice, VirtioPciDevice};
+
+use super::setup::{EmulatedKind, EmulatedSetup};
+
+/// The device, from its own descriptors.
+pub(super) fn device(setup: &EmulatedSetup, fds: Vec<OwnedFd>) -> Result<Box<dyn VirtioDevice>> {
+    let mut fds = fds.into_iter();
+    match &setup.kind {
+        EmulatedKind::Rng => Ok(Box::new(Rng::default())),
+        EmulatedKind::Disk(options) => {
+            let file = File::from(fds.next().context("the disk's image is missing")?);
+            let image = RawImage::new(file).context("ask for the length of the disk's image")?;
+            Ok(Box::new(Block::new(Arc::new(image), options.clone())))
+        }
+    }
+}
+
+/// A virtio device as a PCI function; `msi` gives its vectors.
+pub(super) fn function(
+    at: Bdf,
+    device: Box<dyn VirtioDevice>,
+    mem: Dma,
+    services: &Services,
+    msi: Arc<dyn MsiController>,
+) -> Result<Box<dyn PciFunction>> {
+    let shared = Arc::new(services.clone());
+    let deps = PciDeps { at, mem, msi, doorbells: shared.clone(), line: Some(shared) };
+    Ok(Box::new(VirtioPciDevice::new(device, deps)?))
+}
