@@ -67,14 +67,13 @@ impl Machine {
     }
 }
 
-/// Writes as a device does, again and again through one view, which remembers translations. Between the translation and
-/// the bytes there is time for the other thread.
-fn device(dma: Dma) -> thread::JoinHandle<[bool; 2]> {
+/// Writes as a device does, again and again through one view, which remembers translations. Both threads look at `turn`, the
+/// device between its translation and its bytes: the memory itself is nothing that loom sees.
+fn device(dma: Dma, turn: Arc<AtomicBool>) -> thread::JoinHandle<[bool; 2]> {
     let write = move |offset: u64| {
         let Ok(slices) = dma.get_slices(at(IOVA + offset), 8, Permissions::Write) else { return false };
-        let pause = AtomicBool::new(false);
         for slice in slices {
-            pause.load(Ordering::SeqCst);
+            turn.load(Ordering::SeqCst);
             slice.unwrap().write_obj(DEVICE, 0).unwrap();
         }
         true
@@ -86,10 +85,12 @@ fn device(dma: Dma) -> thread::JoinHandle<[bool; 2]> {
 fn check(take: fn(&mut Iommu)) {
     loom::model(move || {
         let mut machine = Machine::new();
-        let device = device(machine.dma.clone());
+        let turn = Arc::new(AtomicBool::new(false));
+        let device = device(machine.dma.clone(), turn.clone());
         take(&mut machine.iommu);
         // From the answer on the driver uses the memory for something else.
         machine.ram.write_slice(&[OWNER; 2].map(u64::to_le_bytes).concat(), at(OLD)).unwrap();
+        turn.store(true, Ordering::SeqCst);
         let done = device.join().unwrap();
         assert!(done != [false, true], "what was gone came back");
         for offset in [0, 8] {
@@ -119,9 +120,11 @@ fn after_a_reset_the_device_writes_there_no_more() {
 fn a_remembered_translation_ends_with_its_mapping() {
     loom::model(|| {
         let mut machine = Machine::new();
-        let device = device(machine.dma.clone());
+        let turn = Arc::new(AtomicBool::new(false));
+        let device = device(machine.dma.clone(), turn.clone());
         machine.iommu.unmap(1, span(IOVA, PAGE)).unwrap();
         machine.ram.write_slice(&[0; 16], at(OLD)).unwrap();
+        turn.store(true, Ordering::SeqCst);
         machine.map(NEW);
         let done = device.join().unwrap();
         let words = |page: u64| [0, 8].map(|offset| machine.ram.read_obj::<u64>(at(page + offset)).unwrap());
