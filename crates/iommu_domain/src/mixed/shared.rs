@@ -37,7 +37,7 @@ impl SharedDomain {
     }
 
     /// Whether this domain is the first to be locked of the two.
-    pub(super) fn locks_before(&self, other: &SharedDomain) -> bool {
+    fn locks_before(&self, other: &SharedDomain) -> bool {
         Arc::as_ptr(&self.0) < Arc::as_ptr(&other.0)
     }
 

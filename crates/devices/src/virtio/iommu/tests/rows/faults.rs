@@ -104,3 +104,19 @@ fn e6_faults_do_not_stop_the_device() {
     assert!(!rig.bench.interrupt.asked_for_reset());
     rig.device.reset();
 }
+
+#[test]
+fn e5_reports_that_wait_for_nobody_are_bounded_and_the_rest_is_counted() {
+    let mut rig = rig();
+    rig.device.reset();
+    (0..70).for_each(|page| rig.fault(8, page * PAGE));
+    let buffers: Vec<_> = (0..64).map(|_| rig.event_buffer(SIZE)).collect();
+    rig.device.activate(rig.bench.activation()).unwrap();
+    for (page, buffer) in buffers.iter().enumerate() {
+        assert_eq!(rig.report(buffer)[16..24], (page as u64 * PAGE).to_le_bytes(), "the oldest first");
+    }
+    // The same thread answers this after it has counted.
+    assert_eq!(rig.attach(8, 1), Status::Ok);
+    let counters = rig.device.handle().report().counters;
+    assert_eq!((counters.events, counters.events_dropped), (64, 6));
+}
