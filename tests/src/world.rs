@@ -104,6 +104,11 @@ impl Memory {
         phys.insert(span((DOORBELL, DOORBELL + 0xffff)), Backing::Doorbell).expect("nothing is there");
         Memory { phys: Arc::new(phys), regions }
     }
+
+    /// The guest-physical address space.
+    pub fn phys(&self) -> Arc<PhysMap> {
+        self.phys.clone()
+    }
 }
 
 impl Default for Memory {

@@ -1,11 +1,12 @@
 //! What a domain maps: the truth that every leg mirrors.
 //!
-//! Invariants: mappings never overlap, are never merged and never split. A mapping takes 24 bytes of tree entry: the
-//! permission sits in the low bits of the target, which the granule keeps free.
+//! Invariants: mappings never overlap, are never merged and never split. A mapping takes 24 bytes: the permission sits in
+//! the low bits of the target, which the granule keeps free.
 
-use std::collections::BTreeMap;
+mod packed;
 
 use data_model::Span;
+use packed::{Entry, Packed};
 
 use crate::Perm;
 
@@ -36,23 +37,17 @@ pub struct Extent {
     pub count: usize,
 }
 
-#[derive(Clone, Copy)]
-struct Entry {
-    last: u64,
-    target: u64,
-}
-
 /// The mappings of one domain, ordered by IOVA.
 #[derive(Default)]
 pub struct Table {
-    entries: BTreeMap<u64, Entry>,
+    entries: Packed,
     bytes: u128,
 }
 
 impl Entry {
-    fn mapping(&self, start: u64) -> Option<Mapping> {
+    fn mapping(&self) -> Option<Mapping> {
         let perm = Perm { read: self.target & READ != 0, write: self.target & WRITE != 0 };
-        Some(Mapping { iova: Span::new(start, self.last)?, phys: self.target & !FLAGS, perm })
+        Some(Mapping { iova: Span::new(self.start, self.last)?, phys: self.target & !FLAGS, perm })
     }
 }
 
@@ -64,7 +59,7 @@ impl Table {
 
     /// Whether nothing is mapped.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.len() == 0
     }
 
     /// Bytes of IOVA space mapped.
@@ -74,16 +69,14 @@ impl Table {
 
     /// The mapping that holds `iova`.
     pub fn get(&self, iova: u64) -> Option<Mapping> {
-        let (start, entry) = self.entries.range(..=iova).next_back()?;
-        entry.mapping(*start).filter(|mapping| mapping.iova.contains(iova))
+        let entry = self.entries.at_or_before(iova)?;
+        entry.mapping().filter(|mapping| mapping.iova.contains(iova))
     }
 
     /// Every mapping that shares an address with `span`, by falling IOVA.
     pub fn touching(&self, span: Span) -> impl Iterator<Item = Mapping> + '_ {
-        let below = self.entries.range(..=span.last()).rev();
-        below
-            .filter_map(|(start, entry)| entry.mapping(*start))
-            .take_while(move |there| there.iova.overlaps(&span))
+        let falling = self.entries.falling(span.last());
+        falling.filter_map(Entry::mapping).take_while(move |there| there.iova.overlaps(&span))
     }
 
     /// A mapping that shares an address with `span`.
@@ -99,7 +92,7 @@ impl Table {
         let target = (mapping.phys & !FLAGS)
             | if mapping.perm.read { READ } else { 0 }
             | if mapping.perm.write { WRITE } else { 0 };
-        self.entries.insert(mapping.iova.start(), Entry { last: mapping.iova.last(), target });
+        self.entries.insert(Entry { start: mapping.iova.start(), last: mapping.iova.last(), target });
         self.bytes += mapping.iova.len_wide();
         Ok(())
     }
@@ -111,28 +104,27 @@ impl Table {
         if let Some(mapping) = cut(span.start()).or_else(|| cut(span.last())) {
             return Err(mapping);
         }
-        let mut inside = self.entries.range(span.start()..=span.last());
-        let Some((first, entry)) = inside.next() else { return Ok(None) };
-        let (mut last, mut count) = (entry.last, 1);
-        for (_, entry) in inside {
+        let mut inside = self.entries.rising(span.start(), span.last());
+        let Some(Entry { start, mut last, .. }) = inside.next().copied() else { return Ok(None) };
+        let mut count = 1;
+        for entry in inside {
             last = entry.last;
             count += 1;
         }
-        Ok(Span::new(*first, last).map(|span| Extent { span, count }))
+        Ok(Span::new(start, last).map(|span| Extent { span, count }))
     }
 
     /// Removes every mapping inside the extent.
     pub fn remove(&mut self, extent: Extent) {
-        let span = extent.span;
-        let gone = self.entries.extract_if(span.start()..=span.last(), |_, entry| entry.last <= span.last());
-        for (start, entry) in gone {
-            self.bytes -= u128::from(entry.last - start) + 1;
-        }
+        let bytes = &mut self.bytes;
+        self.entries.remove(extent.span.start(), extent.span.last(), |entry| {
+            *bytes -= u128::from(entry.last - entry.start) + 1;
+        });
     }
 
     /// All mappings, by rising IOVA.
     pub fn iter(&self) -> impl Iterator<Item = Mapping> + '_ {
-        self.entries.iter().filter_map(|(start, entry)| entry.mapping(*start))
+        self.entries.iter().filter_map(Entry::mapping)
     }
 }
 

@@ -1,0 +1,93 @@
+use super::{BLOCK, Entry, Packed};
+
+fn entry(start: u64) -> Entry {
+    Entry { start, last: start, target: start + 7 }
+}
+
+impl Packed {
+    /// Panics when an invariant of the module is broken.
+    fn check(&self) {
+        let mut lens = Vec::new();
+        let mut above = None;
+        for (key, block) in &self.blocks {
+            let first = block.first().expect("no block is empty").start;
+            assert!(*key <= first && above.is_none_or(|above| above < *key), "keys part the blocks");
+            assert!(block.is_sorted_by_key(|entry| entry.start) && block.len() <= BLOCK);
+            assert!(block.capacity() <= BLOCK, "a block is one allocation of one size");
+            above = block.last().map(|entry| entry.last);
+            lens.push(block.len());
+        }
+        assert!(lens.windows(2).all(|pair| pair[0] + pair[1] > BLOCK / 2), "neighbours are small: {lens:?}");
+        assert_eq!(lens.iter().sum::<usize>(), self.len());
+    }
+}
+
+/// A row of numbers without an order.
+fn scattered(count: u64) -> impl Iterator<Item = u64> {
+    (0..count).map(move |n| n * 7919 % count)
+}
+
+#[test]
+fn rising_and_falling_keys_fill_blocks_whole() {
+    for (name, keys) in [("rising", (0..3200).collect::<Vec<u64>>()), ("falling", (0..3200).rev().collect())]
+    {
+        let mut map = Packed::default();
+        keys.iter().for_each(|key| map.insert(entry(*key)));
+        map.check();
+        assert!(map.blocks.len() <= 3200 / BLOCK + 2, "{name}: {} blocks", map.blocks.len());
+    }
+}
+
+#[test]
+fn whatever_the_order_everything_is_found_and_removed() {
+    let mut map = Packed::default();
+    for key in scattered(2000) {
+        map.insert(entry(3 * key));
+        map.check();
+    }
+    assert!(map.iter().map(|entry| entry.start).eq((0..2000).map(|key| 3 * key)));
+    for at in 0..6000 {
+        assert_eq!(map.at_or_before(at), Some(&entry(at / 3 * 3)));
+    }
+    let rising: Vec<u64> = map.rising(100, 200).map(|entry| entry.start).collect();
+    assert_eq!(rising, (34..=66).map(|key| 3 * key).collect::<Vec<_>>());
+    let falling: Vec<u64> = map.falling(100).take(40).map(|entry| entry.start).collect();
+    assert_eq!(falling, (0..34).rev().map(|key| 3 * key).collect::<Vec<_>>());
+    for key in scattered(2000) {
+        let mut gone = Vec::new();
+        map.remove(3 * key, 3 * key + 2, |entry| gone.push(*entry));
+        assert_eq!(gone, [entry(3 * key)]);
+        map.check();
+    }
+    assert_eq!((map.len(), map.blocks.len()), (0, 0));
+}
+
+#[test]
+fn thinning_out_gives_memory_back() {
+    let mut map = Packed::default();
+    (0..64 * BLOCK as u64).for_each(|key| map.insert(entry(key)));
+    for block in 0..64u64 {
+        let first = block * BLOCK as u64;
+        map.remove(first + 1, first + BLOCK as u64 - 1, |_| ());
+        map.check();
+    }
+    assert_eq!(map.len(), 64);
+    assert!(map.blocks.len() <= 64 / (BLOCK / 4), "{} blocks for 64 entries", map.blocks.len());
+}
+
+#[test]
+fn a_range_over_many_blocks_goes_at_once() {
+    for (first, last) in [(0, 9_999), (1, 9_998), (50, 9_000), (5_000, 5_000), (5_000, 5_031), (4_990, 5_100)]
+    {
+        let mut map = Packed::default();
+        (0..10_000).for_each(|key| map.insert(entry(key)));
+        let mut gone = 0;
+        map.remove(first, last, |_| gone += 1);
+        map.check();
+        assert_eq!(gone, last - first + 1);
+        assert_eq!(map.rising(first, last).count(), 0);
+        assert_eq!(map.len() as u64, 10_000 - gone);
+        map.insert(entry(first));
+        map.check();
+    }
+}
