@@ -22,7 +22,7 @@ pub use mapped::MappedRegion;
 pub use memlock::{Memlock, MemlockError, memlock_limit, raise_memlock};
 pub use poller::{Poller, Ready};
 pub use pretty::bytes;
-pub use processors::{involuntary_switches, usable_processors};
+pub use processors::{thread_time, usable_processors};
 pub use registers::Word;
 pub use tube::{MAX_FDS, MAX_MESSAGE, Received, Tube};
 pub use vmm_sys_util::eventfd::EventFd;

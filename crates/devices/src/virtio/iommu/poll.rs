@@ -3,7 +3,7 @@
 //! While it looks the driver need not kick, so a busy guest maps and unmaps without leaving the guest; an idle one
 //! costs nothing once the worker has looked in vain. The window follows the guest as KVM's halt polling does: it grows
 //! when a kick came soon after the worker had stopped looking, and shrinks when the next request was far off.
-//! Invariant: a worker whose processor is wanted by somebody else does not look.
+//! Invariant: a worker that has to share its processor does not look.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 const START: Duration = Duration::from_micros(20);
 /// The longest window, and what counts as soon.
 pub(super) const LONGEST: Duration = Duration::from_micros(400);
-/// Wake-ups for which the worker does not look after it has lost its processor while looking.
+/// Wake-ups for which the worker does not look after it has had to share its processor.
 pub(super) const PENALTY: u32 = 64;
 
 /// What the user wants.
@@ -52,7 +52,7 @@ impl Window {
         self.length
     }
 
-    /// Whether [`Window::lost_processor`] is of interest.
+    /// Whether [`Window::ran`] is of interest.
     pub(super) fn is_adaptive(&self) -> bool {
         self.mode == PollMode::Auto
     }
@@ -71,9 +71,10 @@ impl Window {
         };
     }
 
-    /// The kernel gave the processor to somebody else while the worker looked: nobody is to wait for us.
-    pub(super) fn lost_processor(&mut self) {
-        if self.is_adaptive() {
+    /// The worker was awake for `awake` and had a processor for `ran` of it. When the kernel gave more than a quarter to
+    /// somebody else, nobody is to wait for us; the kernel's own short errands are less.
+    pub(super) fn ran(&mut self, ran: Duration, awake: Duration) {
+        if self.is_adaptive() && awake.saturating_sub(ran) > awake / 4 {
             (self.length, self.penalty) = (Duration::ZERO, PENALTY);
         }
     }

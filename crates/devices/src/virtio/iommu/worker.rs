@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base::{EventFd, GuestMem, Poller};
 use sync::Mutex;
@@ -56,8 +56,8 @@ struct Worker {
     answered: Instant,
     /// Requests found by looking at the ring, since the kernel was last asked about the processor.
     finds: u32,
-    /// Times that the kernel took the processor away, as of then.
-    switches: u64,
+    /// When that was, or the worker woke, and for how long it had run then.
+    awake: (Instant, Duration),
     /// A ring that makes no sense is not looked at again.
     broken: bool,
 }
@@ -122,14 +122,14 @@ impl Worker {
             window: Window::new(mode, base::usable_processors()),
             answered: Instant::now(),
             finds: 0,
-            switches: 0,
+            awake: (Instant::now(), Duration::ZERO),
             broken: false,
         };
         Ok((worker, poller))
     }
 
     fn run(mut self, mut poller: Poller) {
-        self.switches = base::involuntary_switches();
+        self.awake = awake();
         // The driver may have filled the ring before the kick could be heard.
         self.drain();
         while !self.stop.asked.load(Ordering::Relaxed) {
@@ -146,6 +146,9 @@ impl Worker {
                         drop(self.requests.kick.read());
                         self.window.woken(self.answered.elapsed());
                         self.core.lock().counters.kicks += 1;
+                        if self.window.is_adaptive() {
+                            self.awake = awake();
+                        }
                         self.drain();
                     }
                     FAULTS => self.deliver(),
@@ -208,16 +211,15 @@ impl Worker {
         true
     }
 
-    /// Stops looking for a while when the kernel had to take the processor away for somebody else.
+    /// Stops looking for a while when somebody else needs the processor.
     fn yield_if_wanted(&mut self) {
         self.core.lock().counters.polled += u64::from(std::mem::take(&mut self.finds));
         if !self.window.is_adaptive() {
             return;
         }
-        let switches = base::involuntary_switches();
-        if std::mem::replace(&mut self.switches, switches) != switches {
-            self.window.lost_processor();
-        }
+        let now = awake();
+        let before = std::mem::replace(&mut self.awake, now);
+        self.window.ran(now.1.saturating_sub(before.1), now.0 - before.0);
     }
 
     /// Answers what is in the ring now; whether there was anything.
@@ -283,6 +285,11 @@ impl Worker {
             self.interrupt.needs_reset();
         }
     }
+}
+
+/// The time, and for how long this thread has run.
+fn awake() -> (Instant, Duration) {
+    (Instant::now(), base::thread_time())
 }
 
 /// Serves the request ring once, and then the faults that wait, on this thread.
