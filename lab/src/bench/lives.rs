@@ -8,7 +8,7 @@ use crate::job::Step;
 /// Memory of each guest in MiB.
 const MEMORY_MIB: u32 = 512;
 /// Seconds that one life may take; the slowest ones fill 40,000 mappings behind QEMU.
-const LIMIT: u32 = 300;
+const LIMIT: u32 = 600;
 
 /// How much is measured.
 #[derive(Clone, Debug)]

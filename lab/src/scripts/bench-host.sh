@@ -58,7 +58,17 @@ live() {
     pids=
     tasks=
     born=$(hundredths)
-    "$@" </dev/null 2>"/lab/out/$name.stderr" | while IFS= read -r line; do
+    "$@" </dev/null 2>"/lab/out/$name.stderr" | { follow; end_members "$program"; }
+    [ -e /run/life-done ] || { tell fail "$name ended early"; tail -n 3 "/lab/out/$name.stderr" | sed 's/^/@bench fail /'; }
+    tell died
+}
+
+# A guest that is silent for this many seconds is ended.
+SILENCE=240
+
+# Reads the guest's console and tells what it says.
+follow() {
+    while IFS= read -r -t $SILENCE line; do
         line=${line%"$(printf '\r')"}
         case "$line" in
             "LAB up")
@@ -78,8 +88,11 @@ live() {
             "LAB done") : >/run/life-done ;;
         esac
     done
-    [ -e /run/life-done ] || { tell fail "$name ended early"; tail -n 3 "/lab/out/$name.stderr" | sed 's/^/@bench fail /'; }
-    tell died
+}
+
+# A monitor that was cut short must not keep the disk from the next one.
+end_members() {
+    for process in $(members "$1"); do kill -9 "${process#/proc/}" 2>/dev/null; done
 }
 
 # peer WORDS...: a program of the other distribution's folder.
