@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use data_model::Span;
 use iommu_domain::Perm;
 
-use super::model::{Model, Op};
+use super::model::{Live, Model, Op};
 use crate::random::Random;
 
 /// Pages that one mapping has at most.
@@ -13,7 +13,7 @@ const MOST_PAGES: u64 = 4;
 /// Mappings that a domain keeps; above that, more are taken away than added.
 const KEPT: usize = 40;
 /// Addresses that are remembered after they have died.
-const STALE: usize = 64;
+const STALE: usize = 16;
 const DOMAINS: u64 = 3;
 const PERMS: [Perm; 5] = [Perm::READ_WRITE, Perm::READ_WRITE, Perm::READ, Perm::WRITE, Perm::NONE];
 
@@ -60,7 +60,7 @@ impl Script {
             14..55 if model.mappings().len() < KEPT => self.map(random),
             _ => self.unmap(model, random),
         };
-        self.remember(model);
+        self.remember(model, op);
         op
     }
 
@@ -69,7 +69,7 @@ impl Script {
         let granule = self.ground.granule;
         let page = match random.below(10) {
             0..4 => self.live_page(model, random)?,
-            4..7 => *random.pick(self.stale.as_slices().0)?,
+            4..7 => *self.stale.get(random.below(STALE as u64) as usize)?,
             7 => {
                 let page = self.live_page(model, random)?;
                 if random.once_in(2) { page.checked_add(granule)? } else { page.checked_sub(granule)? }
@@ -117,15 +117,19 @@ impl Script {
         Op::Unmap(span.unwrap_or(live.iova))
     }
 
-    /// Keeps an address of each mapping that is live now: it may be dead in a moment.
-    fn remember(&mut self, model: &Model) {
-        for live in model.mappings().iter().rev().take(4) {
+    /// Keeps an address of each mapping that `op` ends.
+    fn remember(&mut self, model: &Model, op: Op) {
+        let ends = |live: &&Live| match op {
+            Op::Unmap(span) => span.covers(&live.iova),
+            Op::Detach | Op::Reset | Op::Attach(..) => true,
+            Op::Map { .. } | Op::Bypass(_) => false,
+        };
+        for live in model.mappings().iter().filter(ends) {
             if self.stale.len() == STALE {
                 self.stale.pop_front();
             }
             self.stale.push_back(live.iova.start());
         }
-        self.stale.make_contiguous();
     }
 
     fn live_page(&self, model: &Model, random: &mut Random) -> Option<u64> {
@@ -138,3 +142,6 @@ impl Script {
         span.start() + self.ground.granule * random.below(pages)
     }
 }
+
+#[cfg(test)]
+mod tests;
