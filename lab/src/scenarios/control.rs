@@ -1,13 +1,15 @@
 //! A guest that is halted under load for longer than its watchdogs sleep, goes on, and is stopped while halted again.
 
 use super::Scenario;
+use crate::qemu::Device;
 use crate::report::Report;
 
 /// The scenario.
 pub(super) fn suspend() -> Scenario {
     let mut scenario = Scenario::new("suspend", "");
     scenario.guest.cpus = 2;
-    scenario.guest.actions.extend(["halt", "stop"]);
+    scenario.guest.devices.push(Device::E1000e);
+    scenario.guest.actions.extend(["network", "halt", "stop"]);
     scenario
 }
 

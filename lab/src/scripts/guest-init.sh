@@ -96,15 +96,21 @@ rebind() {
 
 # Works on while the host halts the machine and lets it go on, with a heartbeat; the digest counts that is read afterwards.
 be_halted() {
+    barks >/run/barks
     say halt-me
     until read -t 1 -r answer; do
         dd if=/dev/nvme0n1 of=/dev/null bs=1M count=1 iflag=direct 2>/dev/null || say fail "the disk cannot be read"
-        say beat
+        say beat "$(cut -d' ' -f1 /proc/uptime)"
     done
     say digest "$(dd if=/dev/nvme0n1 bs=1M count="$(param lab.mib)" iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1)"
-    say barks "$(dmesg -s 1000000 | grep -ciE 'soft lockup|rcu.*(stall|starved)|blocked for more than|hung|nvme.*timeout')"
-    dmesg -s 1000000 | tail -n 5 | sed 's/^/LAB dmesg /'
+    # An emulated processor may have stood still before: only what is new counts.
+    barks | tail -n +$(($(wc -l </run/barks) + 1)) >/run/new-barks
+    sed 's/^/LAB bark /' /run/new-barks
+    say barks "$(wc -l </run/new-barks)"
 }
+
+# What the kernel has said about processors, tasks or disks that stood still.
+barks() { dmesg -s 1000000 | grep -iE 'soft lockup|rcu.*(stall|starved)|blocked for more than|nvme.*timeout'; }
 
 network() {
     load e1000e
