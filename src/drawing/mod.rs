@@ -18,7 +18,11 @@ fn about(report: &ViommuReport, domain: &DomainReport) -> String {
         .endpoints
         .iter()
         .filter(|endpoint| endpoint.domain == Some(domain.id))
-        .map(|endpoint| format!("{} ({} on the host)", endpoint.bdf, endpoint.host))
+        .map(|endpoint| {
+            // An emulated device has no group.
+            let place = if endpoint.group.is_some() { " on the host" } else { "" };
+            format!("{} ({}{place})", endpoint.bdf, endpoint.host)
+        })
         .collect();
     let mapped = match domain.bypass {
         true => "addresses pass through".to_owned(),

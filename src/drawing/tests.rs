@@ -13,7 +13,7 @@ pub fn run(start: u64, last: u64, kind: RunKind, mappings: u64) -> RunReport {
 
 fn endpoint(bdf: &str, domain: Option<u32>, reserved: Vec<RegionReport>) -> EndpointReport {
     let assigned = EndpointReport::new(bdf.parse().unwrap(), "0000:00:04.0", "type1 group 3");
-    EndpointReport { domain, reserved, ..assigned }
+    EndpointReport { domain, group: Some(3), reserved, ..assigned }
 }
 
 pub fn region(start: u64, last: u64, kind: RegionKind) -> RegionReport {
@@ -82,6 +82,9 @@ fn sizes_have_three_digits_and_are_never_rounded_up() {
 fn domain_is_introduced_by_its_members_and_what_they_map() {
     let mut report = usual();
     assert_eq!(about(&report, &report.domains[0]), "01:00.0 (0000:00:04.0 on the host): 5 mappings, 28 KiB");
+    report.endpoints[0] =
+        EndpointReport { group: None, host: "virtio-blk".into(), ..report.endpoints[0].clone() };
+    assert!(about(&report, &report.domains[0]).starts_with("01:00.0 (virtio-blk): 5"));
     report.domains[0].bypass = true;
     assert!(about(&report, &report.domains[0]).ends_with("addresses pass through"));
 }
