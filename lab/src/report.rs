@@ -34,7 +34,7 @@ pub struct Vector {
 }
 
 /// A halt of the machine, as the host saw it, and what the guest noticed. Times in hundredths of a second.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Halt {
     /// Processor time of the threads that run the guest, in a while before.
     pub time_running: Option<u64>,
@@ -42,6 +42,10 @@ pub struct Halt {
     pub time_halted: Option<u64>,
     /// Bytes that came from the guest's console while halted.
     pub console: Option<u64>,
+    /// Pages that the host's kernel had pinned while halted.
+    pub pinned_pages: Option<u64>,
+    /// The virtual IOMMU while halted, when nothing changes, with each mapping.
+    pub shown: Option<Viommu>,
     /// Lines of the guest's kernel about processors or tasks that stood still.
     pub barks: Option<u64>,
     /// Commands of `mixvm` that were not carried out.
@@ -129,6 +133,7 @@ impl Report {
             report.host_said(line);
         }
         report.host_faults = faults(&text("host.dmesg"));
+        report.halt.shown = serde_json::from_str(&text("viommu.halted")).ok();
         report.drawn = text("viommu.svg").starts_with("<svg ") && text("viommu.map").starts_with("domain ");
         match serde_json::from_str(&text("viommu.json")) {
             Ok(viommu) => report.viommu = Some(viommu),
@@ -173,6 +178,7 @@ impl Report {
             Some(("vcpu-time-running", time)) => self.halt.time_running = time.trim().parse().ok(),
             Some(("vcpu-time-halted", time)) => self.halt.time_halted = time.trim().parse().ok(),
             Some(("console-halted", bytes)) => self.halt.console = bytes.trim().parse().ok(),
+            Some(("pinned-halted", pages)) => self.halt.pinned_pages = pages.trim().parse().ok(),
             Some(("control-failed", command)) => self.halt.refused.push(command.to_owned()),
             Some(("group-free", bdf)) => self.free.push(bdf.to_owned()),
             Some(("group-busy", bdf)) => self.busy.push(bdf.to_owned()),

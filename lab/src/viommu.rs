@@ -36,6 +36,9 @@ pub struct Viommu {
     /// Calls made into the host's kernel.
     #[serde(default)]
     pub host_calls: u64,
+    /// Bytes of guest RAM that the host's kernel has pinned.
+    #[serde(default)]
+    pub pinned: u64,
 }
 
 /// A device behind the virtual IOMMU.
@@ -84,6 +87,9 @@ pub struct Domain {
     /// Bytes mapped.
     #[serde(default)]
     pub bytes: u64,
+    /// Mappings one by one, where asked for.
+    #[serde(default)]
+    pub slots: Vec<serde_json::Value>,
 }
 
 /// The host side of a group.

@@ -26,7 +26,7 @@ LAB end poweroff\r
 ";
 
 const FACTS: &str = "viommu-exit 0\nretry 1\nexit 0\nseconds 9\nlocked 0\npinned 0\n\
-                     group-free 0000:01:00.0\nvcpu-time-running 250\nvcpu-time-halted 0\n\
+                     group-free 0000:01:00.0\nvcpu-time-running 250\nvcpu-time-halted 0\npinned-halted 44\n\
                      console-halted 7\ncontrol-failed resume\ngroup-busy 0000:02:00.0\n";
 
 #[test]
@@ -59,6 +59,8 @@ fn guest_and_host_facts_are_read() {
         time_running: Some(250),
         time_halted: Some(0),
         console: Some(7),
+        pinned_pages: Some(44),
+        shown: None,
         barks: Some(2),
         refused: vec!["resume".into()],
     };

@@ -2,7 +2,11 @@
 
 use super::Scenario;
 use crate::qemu::Device;
-use crate::report::Report;
+use crate::report::{Halt, Report};
+use crate::viommu::Viommu;
+
+/// Bytes of a page of the lab hosts' kernels.
+const PAGE: u64 = 4096;
 
 /// The scenario.
 pub(super) fn suspend() -> Scenario {
@@ -25,10 +29,26 @@ pub(super) fn failures(scenario: &Scenario, report: &Report) -> Vec<String> {
         (halt.console == Some(0), "it wrote to its console while it was halted"),
         (halt.barks == Some(0), "its watchdogs noticed the halt"),
     ];
+    let shown = halt.shown.as_ref();
+    let pinned = shown.map(|shown| shown.pinned / PAGE);
+    let listed =
+        |shown: &Viommu| shown.domains.iter().all(|domain| domain.slots.len() as u64 == domain.mappings);
+    let checks = checks.into_iter().chain([
+        (
+            pinned.is_some() && pinned == halt.pinned_pages,
+            "the kernel had pinned other pages than it was shown to hold",
+        ),
+        (shown.is_some_and(listed), "not every mapping was listed"),
+    ]);
     let mut failures: Vec<_> = checks
-        .iter()
         .filter(|(holds, _)| !holds)
-        .map(|(_, what)| format!("the halted guest: {what}: {halt:?}"))
+        .map(|(_, what)| {
+            let Halt { time_running, time_halted, console, barks, pinned_pages, .. } = halt;
+            format!(
+                "the halted guest: {what}: time {time_running:?} and {time_halted:?}, console {console:?}, barks {barks:?}, \
+                 pages {pinned:?} shown, {pinned_pages:?} in the kernel"
+            )
+        })
         .collect();
     failures.extend(halt.refused.iter().map(|what| format!("not done: mixvm {what}")));
     failures

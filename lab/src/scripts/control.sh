@@ -19,7 +19,8 @@ halt_machine() {
     sleep $HALT_SECONDS
     fact vcpu-time-halted $(($(vcpu_time) - time))
     fact console-halted $(($(wc -c </run/console) - bytes))
-    mixvm viommu show /run/vm.sock >"$out/viommu.halted" || fact control-failed "viommu show"
+    mixvm viommu show /run/vm.sock --json --mappings >"$out/viommu.halted" || fact control-failed "viommu show"
+    fact pinned-halted $(($(pinned_pages) - pinned))
     beats=$(grep -c '^LAB beat' /run/console)
     control resume
     control resume
