@@ -22,7 +22,7 @@ pub struct Args {
 }
 
 /// The packages whose tests are run.
-const PACKAGES: &[&str] = &["virtio_iommu_spec", "iommu_domain", "devices", "suites"];
+const PACKAGES: &[&str] = &["virtio_iommu_spec", "iommu_domain", "devices", "suites", "rig"];
 
 /// The step of a longer run.
 pub fn step() -> Step {

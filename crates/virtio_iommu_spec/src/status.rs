@@ -66,3 +66,6 @@ impl Status {
 pub const fn tail(status: Status) -> [u8; TAIL_SIZE] {
     [status as u8, 0, 0, 0]
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,7 +65,7 @@ impl Table {
             let path = Path::new(&file.filename);
             let Ok(path) = path.strip_prefix(root) else { continue };
             let path = path.to_string_lossy().replace('\\', "/");
-            if path.split('/').any(|part| TESTS.contains(&part)) {
+            if !path.starts_with("crates/") || path.split('/').any(|part| TESTS.contains(&part)) {
                 continue;
             }
             let sum = table.groups.entry(group(&path)).or_default();

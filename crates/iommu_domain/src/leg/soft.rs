@@ -1,22 +1,34 @@
-//! The leg of an emulated device: a table in this process, in which the device looks up every address that it uses.
+//! The leg of an emulated device: a mixed domain in this process, in which the device looks up every address that it uses.
+//!
+//! What the domain's own table lets through is judged here once more, by the rules that a kernel would apply: a refusal is
+//! a failure of this leg, and the request is undone.
 //!
 //! The device holds a [`SoftUse`] for as long as it uses the bytes that a look-up led to, and whatever takes a mapping away
 //! waits for it. So an UNMAP, a DETACH or a reset is answered only after the last use of what it ended.
 
+use std::io;
 use std::sync::Arc;
 
+use base::CallId;
 use data_model::Span;
 use sync::{Use, Versioned};
 
 use super::{Leg, LegError, is_mirrored};
-use crate::{Backing, Extent, Mapping, Perm, Table};
+use crate::mixed::{Failure, MapRequest, MixedDomain, Target, UnmapRequest};
+use crate::{Backing, Mapping, Perm};
 
 /// What an emulated device reaches at present; shared by its leg and its threads.
-#[derive(Default)]
-pub struct SoftTable(Versioned<Table>);
+pub struct SoftTable(Versioned<MixedDomain>);
 
 /// A use of the table: every mapping seen through it stays until it ends. One thread, one use.
-pub struct SoftUse<'a>(Use<'a, Table>);
+pub struct SoftUse<'a>(Use<'a, MixedDomain>);
+
+impl Default for SoftTable {
+    /// One in which nothing is reserved: reserved regions and the input range are the [`Iommu`](crate::Iommu)'s.
+    fn default() -> SoftTable {
+        SoftTable(Versioned::new(MixedDomain::open()))
+    }
+}
 
 impl SoftTable {
     /// Begins a use.
@@ -33,7 +45,8 @@ impl SoftUse<'_> {
 
     /// The mapping at `iova`; its target is guest RAM, all of it.
     pub fn get(&self, iova: u64) -> Option<Mapping> {
-        self.0.value().get(iova)
+        let slot = self.0.value().state().slots.at(iova)?;
+        Some(Mapping { iova: slot.span, phys: slot.target.start(), perm: slot.perm })
     }
 }
 
@@ -50,6 +63,15 @@ impl SoftLeg {
     }
 }
 
+fn refused(source: io::Error) -> LegError {
+    LegError { call: CallId::Type1Map, source }
+}
+
+/// A refusal in the words that a kernel would have for it.
+fn kernel_would(failure: Failure) -> LegError {
+    refused(io::Error::from_raw_os_error(failure.errno.code()))
+}
+
 impl Leg for SoftLeg {
     fn name(&self) -> &str {
         &self.name
@@ -61,18 +83,19 @@ impl Leg for SoftLeg {
         let Some(phys) = memory.guest_address(offset).filter(|_| is_mirrored(backing, perm)) else {
             return Ok(());
         };
-        let added = self.table.0.extend(|table| table.insert(Mapping { iova, phys, perm }));
-        debug_assert!(added.is_ok(), "the domain's own table refuses overlaps");
-        Ok(())
+        let len = iova.len().ok_or_else(|| refused(io::ErrorKind::InvalidInput.into()))?;
+        let request = MapRequest::new(iova.start(), len, Target::Ram { backing: 0, offset: phys }, perm);
+        self.table.0.extend(|domain| domain.map(request)).map_err(kernel_would)
     }
 
     fn unmap(&mut self, extent: Span) -> Result<(), LegError> {
-        self.table.0.revoke(|table| table.remove(Extent { span: extent, count: 0 }));
-        Ok(())
+        let Some(len) = extent.len() else { return self.clear() };
+        let request = UnmapRequest::range(extent.start(), len);
+        self.table.0.revoke(|domain| domain.unmap(request)).map(drop).map_err(kernel_would)
     }
 
     fn clear(&mut self) -> Result<(), LegError> {
-        self.table.0.revoke(|table| *table = Table::default());
+        self.table.0.revoke(MixedDomain::unmap_all);
         Ok(())
     }
 
@@ -87,7 +110,7 @@ impl Leg for SoftLeg {
     }
 
     fn host_mappings(&self) -> Option<u64> {
-        Some(self.table.enter().0.value().len() as u64)
+        Some(self.table.enter().0.value().state().slots.len() as u64)
     }
 }
 

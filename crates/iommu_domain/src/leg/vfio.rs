@@ -65,3 +65,6 @@ impl DmaHost for VfioHost {
         (self.reset)()
     }
 }
+
+#[cfg(test)]
+mod tests;
