@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use data_model::Bdf;
+
+pub use crate::process::ImageFormat;
 use devices::virtio::iommu::PollMode;
 
 use super::options::{OptionValue, Switch, spec, word};
@@ -91,6 +93,12 @@ impl OptionValue for SerialType {
     }
 }
 
+impl OptionValue for ImageFormat {
+    fn read(value: Option<&str>) -> Result<ImageFormat, String> {
+        word(value, &[("raw", ImageFormat::Raw), ("qcow2", ImageFormat::Qcow2)])
+    }
+}
+
 impl OptionValue for PathBuf {
     fn read(value: Option<&str>) -> Result<PathBuf, String> {
         String::read(value).map(PathBuf::from)
@@ -141,12 +149,15 @@ spec! {
 }
 
 spec! {
-    /// Gives the guest a disk (virtio-blk) whose content is a file of the host, byte by byte, or a block device. May be
-    /// given several times; the guest's names follow the order.
+    /// Gives the guest a disk (virtio-blk) whose content is a file of the host or a block device. May be given several times;
+    /// the guest's names follow the order.
     #[bare("path")]
     pub struct BlockSpec {
         /// The file; the word `path=` may be left out.
         "path", "PATH" => path: PathBuf,
+        /// How the content lies in the file: byte by byte (raw, the default), or as qcow2. It is never guessed: a guest could
+        /// write what makes a raw disk look like something else.
+        "format", "format=raw|qcow2" => format: ImageFormat,
         /// The guest may not write.
         "ro", "ro" => read_only: Switch,
         /// Whether the disk stands behind the guest's IOMMU (viommu), where it reaches what the guest maps, or beside it

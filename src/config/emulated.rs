@@ -8,6 +8,7 @@ use super::limits;
 use crate::cmdline::RunArgs;
 use crate::cmdline::specs::{BlockSpec, IommuChoice};
 use crate::errors::Refusal;
+use crate::process::ImageFormat;
 
 /// An emulated device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum Emulated {
 pub struct DiskConfig {
     /// Where its content is.
     pub path: PathBuf,
+    /// How it lies there.
+    pub format: ImageFormat,
     /// How the guest sees it.
     pub options: BlockOptions,
 }
@@ -59,5 +62,6 @@ fn disk(spec: &BlockSpec, refusals: &mut Vec<Refusal>) -> DiskConfig {
         queues: limits::disk_queues(spec.queues, refusals),
         serial: limits::serial(spec.id.clone().unwrap_or_default(), refusals),
     };
-    DiskConfig { path: spec.path.clone().unwrap_or_default(), options }
+    let format = spec.format.unwrap_or(ImageFormat::Raw);
+    DiskConfig { path: spec.path.clone().unwrap_or_default(), format, options }
 }

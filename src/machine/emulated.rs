@@ -27,7 +27,7 @@ fn one(device: &EmulatedPlan, disks: &mut impl Iterator<Item = File>) -> Result<
         Emulated::Rng => (EmulatedKind::Rng, Vec::new()),
         Emulated::Disk(disk) => {
             let image = disks.next().with_context(|| format!("{} is not open", disk.path.display()))?;
-            (EmulatedKind::Disk(disk.options.clone()), vec![image.into()])
+            (EmulatedKind::Disk(disk.format, disk.options.clone()), vec![image.into()])
         }
     };
     let setup = EmulatedSetup { at: device.at, kind };

@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::config::{Config, DiskConfig, Emulated};
 use crate::errors::Refusal;
 use crate::plan::Plan;
+use crate::process::ImageFormat;
 
 /// Kernel, initial RAM disk and disks.
 pub struct BootFiles {
@@ -73,9 +74,9 @@ fn open(what: &str, path: &Path) -> Result<File, Refusal> {
     Ok(file)
 }
 
-/// Opens a disk's image, and keeps others from writing it at the same time: two guests on one disk destroy it.
+/// Opens a disk's image.
 fn open_disk(disk: &DiskConfig) -> Result<File, Refusal> {
-    let DiskConfig { path, options } = disk;
+    let DiskConfig { path, format, options } = disk;
     let refused = |what: &str, why: String, remedy: &str| {
         Refusal::new(format!("the disk {}", path.display()), what, why, remedy)
     };
@@ -91,11 +92,18 @@ fn open_disk(disk: &DiskConfig) -> Result<File, Refusal> {
         return Err(refused("cannot be used", "it is neither a file nor a block device".to_owned(), remedy));
     }
     let mut magic = [0; 4];
-    if file.read_exact_at(&mut magic, 0).is_ok() && &magic == b"QFI\xfb" {
-        let remedy = "Convert it first: qemu-img convert -O raw.";
-        let why = "it is a qcow2 image, and disks are files whose bytes are the disk's";
-        return Err(refused("cannot be used", why.to_owned(), remedy));
-    }
+    let layered = file.read_exact_at(&mut magic, 0).is_ok() && &magic == b"QFI\xfb";
+    let (why, remedy) = match (format, layered) {
+        (ImageFormat::Raw, true) => ("it looks like a qcow2 image", "If it is one, say format=qcow2."),
+        (ImageFormat::Qcow2, false) => ("it is no qcow2 image", "Leave format= out if it is a raw one."),
+        _ => return lock(file, disk),
+    };
+    Err(refused("cannot be used", why.to_owned(), remedy))
+}
+
+/// Keeps others from writing an image at the same time: two guests on one disk destroy it.
+fn lock(file: File, disk: &DiskConfig) -> Result<File, Refusal> {
+    let DiskConfig { path, options, .. } = disk;
     let lock = if options.read_only {
         FlockOperation::NonBlockingLockShared
     } else {
@@ -103,8 +111,9 @@ fn open_disk(disk: &DiskConfig) -> Result<File, Refusal> {
     };
     match flock(&file, lock) {
         Err(rustix::io::Errno::WOULDBLOCK) => {
-            let why = "another process has locked it, most likely another machine".to_owned();
-            Err(refused("is in use", why, "Stop that one first, or say ro for both."))
+            let why = "another process has locked it, most likely another machine";
+            let remedy = "Stop that one first, or say ro for both.";
+            Err(Refusal::new(format!("the disk {}", path.display()), "is in use", why, remedy))
         }
         // A file system without locks is no reason to go without the disk.
         _ => Ok(file),

@@ -47,7 +47,8 @@ fn disk(name: &str, behind_viommu: bool) -> EmulatedConfig {
         queues: 1,
         serial: String::new(),
     };
-    let disk = crate::config::DiskConfig { path: name.into(), options };
+    let format = crate::process::ImageFormat::Raw;
+    let disk = crate::config::DiskConfig { path: name.into(), format, options };
     EmulatedConfig { kind: Emulated::Disk(disk), behind_viommu }
 }
 

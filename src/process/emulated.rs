@@ -9,19 +9,29 @@ use data_model::Bdf;
 use devices::irq::MsiController;
 use devices::pci::PciFunction;
 use devices::remote::Services;
-use devices::virtio::{Block, Dma, PciDeps, RawImage, Rng, VirtioDevice, VirtioPciDevice};
+use devices::virtio::{Block, Dma, Image, PciDeps, Qcow2Image, RawImage, Rng, VirtioDevice, VirtioPciDevice};
 
-use super::setup::{EmulatedKind, EmulatedSetup};
+use super::setup::{EmulatedKind, EmulatedSetup, ImageFormat};
 
 /// The device, from its own descriptors.
 pub(super) fn device(setup: &EmulatedSetup, fds: Vec<OwnedFd>) -> Result<Box<dyn VirtioDevice>> {
     let mut fds = fds.into_iter();
     match &setup.kind {
         EmulatedKind::Rng => Ok(Box::new(Rng::default())),
-        EmulatedKind::Disk(options) => {
+        EmulatedKind::Disk(format, options) => {
             let file = File::from(fds.next().context("the disk's image is missing")?);
-            let image = RawImage::new(file).context("ask for the length of the disk's image")?;
-            Ok(Box::new(Block::new(Arc::new(image), options.clone())))
+            let image: Arc<dyn Image> = match format {
+                ImageFormat::Raw => {
+                    Arc::new(RawImage::new(file).context("ask for the length of the disk's image")?)
+                }
+                ImageFormat::Qcow2 => {
+                    let image = Qcow2Image::new(file, options.read_only);
+                    Arc::new(
+                        image.context("open the qcow2 image; one that refers to other files is refused")?,
+                    )
+                }
+            };
+            Ok(Box::new(Block::new(image, options.clone())))
         }
     }
 }

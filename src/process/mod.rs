@@ -21,6 +21,6 @@ mod worker;
 
 pub use link::IslandLink;
 pub use sandbox::{Sandbox, Wiring, copy};
-pub use setup::{EmulatedKind, EmulatedSetup, IslandSetup, LegSetup, Setup};
+pub use setup::{EmulatedKind, EmulatedSetup, ImageFormat, IslandSetup, LegSetup, Setup};
 pub use undertaker::Undertaker;
 pub use worker::worker_main;

@@ -54,7 +54,16 @@ pub enum EmulatedKind {
     /// The entropy device. No descriptors of its own.
     Rng,
     /// A disk. Descriptors: its image.
-    Disk(BlockOptions),
+    Disk(ImageFormat, BlockOptions),
+}
+
+/// How a disk's content lies in its image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ImageFormat {
+    /// Byte by byte.
+    Raw,
+    /// As qcow2, without other files.
+    Qcow2,
 }
 
 impl EmulatedSetup {
@@ -67,7 +76,7 @@ impl EmulatedSetup {
     pub fn name(&self) -> &'static str {
         match self.kind {
             EmulatedKind::Rng => "virtio-rng",
-            EmulatedKind::Disk(_) => "virtio-blk",
+            EmulatedKind::Disk(..) => "virtio-blk",
         }
     }
 
@@ -75,7 +84,7 @@ impl EmulatedSetup {
     pub fn descriptors(&self) -> usize {
         match self.kind {
             EmulatedKind::Rng => 0,
-            EmulatedKind::Disk(_) => 1,
+            EmulatedKind::Disk(..) => 1,
         }
     }
 }

@@ -32,6 +32,7 @@ const TARGETS: &[(&str, u64, u64)] = &[
     ("control", 200_000, 500_000),
     ("registers", 80_000, 300_000),
     ("vfio_config", 80_000, 200_000),
+    ("block", 60_000, 150_000),
 ];
 
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";

@@ -10,7 +10,7 @@ fn disk(path: &Path, read_only: bool) -> DiskConfig {
         queues: 1,
         serial: String::new(),
     };
-    DiskConfig { path: path.into(), options }
+    DiskConfig { path: path.into(), format: ImageFormat::Raw, options }
 }
 
 #[test]
@@ -40,10 +40,15 @@ fn what_cannot_be_a_disk_is_refused_with_its_reason() {
         (folder.path().join("nothing"), "cannot be opened: No such file"),
         (folder.path().into(), "cannot be opened: Is a directory"),
         ("/dev/null".into(), "cannot be used: it is neither a file nor a block device"),
-        (layered, "cannot be used: it is a qcow2 image"),
+        (layered.clone(), "cannot be used: it looks like a qcow2 image. If it is one, say format=qcow2."),
     ];
     for (path, words) in cases {
         let refusal = open_disk(&disk(&path, false)).unwrap_err().to_string();
         assert!(refusal.contains(words), "{refusal}");
     }
+    let mut named = disk(&layered, false);
+    named.format = ImageFormat::Qcow2;
+    assert!(open_disk(&named).is_ok());
+    std::fs::write(&layered, [0; 512]).unwrap();
+    assert!(open_disk(&named).unwrap_err().to_string().contains("is no qcow2 image"));
 }

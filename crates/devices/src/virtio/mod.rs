@@ -11,7 +11,7 @@ mod rng;
 pub mod testkit;
 mod worker;
 
-pub use block::{Block, BlockOptions, Image, RawImage};
+pub use block::{Block, BlockOptions, Image, Qcow2Image, RawImage};
 pub use device::{ActivateError, Activation, QueueHandle, VirtioDevice, VirtioInterrupt};
 pub use dma::{Dma, DmaFaults, DmaView};
 pub use pci::{PciDeps, VirtioPciDevice, VirtioPciError};

@@ -52,6 +52,19 @@ impl Worker {
         Ok(Worker { stop, thread: Some(thread) })
     }
 
+    /// Serves what is in the rings once, on this thread.
+    #[cfg(any(test, feature = "testkit"))]
+    pub fn serve_once(activation: Activation, handler: &mut impl WorkerHandler) {
+        let Activation { mem, interrupt, queues, features } = activation;
+        for (index, handle) in (0..).zip(queues) {
+            let Some(handle) = handle else { continue };
+            let (ring, kick) = Ring::new(handle, mem.clone(), features);
+            if drain(&mut Queue { index, ring, kick }, handler, &*interrupt).is_err() {
+                interrupt.needs_reset();
+            }
+        }
+    }
+
     /// Ends the thread and waits for it.
     pub fn stop(mut self) {
         self.end();

@@ -5,6 +5,7 @@
 
 mod config;
 mod image;
+mod qcow2;
 mod request;
 mod serve;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 pub use config::BlockOptions;
 pub use image::{Image, RawImage};
+pub use qcow2::Qcow2Image;
 
 use super::device::{ActivateError, Activation, VirtioDevice};
 use super::queue::{F_EVENT_IDX, F_INDIRECT_DESC};
@@ -40,6 +42,15 @@ impl Block {
         let queues = options.queues.max(1);
         let config = Config::new(&*image, &options);
         Block { image, config, sizes: vec![QUEUE_SIZE; queues.into()], options, workers: Vec::new() }
+    }
+}
+
+#[cfg(any(test, feature = "testkit"))]
+impl Block {
+    /// Serves the rings once as the queues' threads do, on this thread.
+    pub fn serve_rings(&self, activation: Activation) {
+        let mut server = Server::new(self.image.clone(), &self.options, activation.features);
+        Worker::serve_once(activation, &mut server);
     }
 }
 

@@ -9,6 +9,7 @@ use vm_memory::{Bytes, GuestAddress};
 use super::*;
 use crate::virtio::testkit::{Behind, Bench, DriverQueue, RawDesc, Reply, SECOND, ram};
 
+mod qcow2;
 mod raw;
 
 const RAM: u64 = 2 << 20;
