@@ -25,8 +25,8 @@ const BENCH_INIT: &str = include_str!("scripts/bench-guest.sh");
 const GUEST_INIT: &str = include_str!("scripts/guest-init.sh");
 
 /// Modules that the guest's script loads by these names.
-const GUEST_MODULES: [&str; 7] =
-    ["virtio_pci", "virtio-iommu", "nvme", "e1000e", "virtio_blk", "virtio-rng", "ext4"];
+const GUEST_MODULES: [&str; 8] =
+    ["virtio_pci", "virtio-iommu", "nvme", "e1000e", "virtio_blk", "virtio-rng", "crc32c_generic", "ext4"];
 
 /// What goes into one archive.
 struct Contents<'a> {

@@ -11,10 +11,13 @@ trap 'say fail "guest script ended early"; poweroff -f' EXIT
 # With lab.root=NODE everything from here on runs from a disk, behind the IOMMU like every other device.
 node=$(param lab.root)
 if [ -n "$node" ] && [ ! -e /pattern ]; then
-    load virtio_pci virtio-iommu virtio_blk ext4
-    until_true 30 test -b "$node" || { say fail "no disk at $node"; dmesg | tail -n 20 | sed 's/^/LAB dmesg /'; }
+    load virtio_pci virtio-iommu virtio_blk crc32c_generic ext4
     mkdir -p /disk
-    mount -t ext4 "$node" /disk || say fail "$node cannot be mounted"
+    if ! until_true 30 test -b "$node" || ! mount -t ext4 "$node" /disk; then
+        say fail "$node cannot be mounted"
+        dmesg -s 1000000 | tail -n 20 | sed 's/^/LAB dmesg /'
+        poweroff -f
+    fi
     for folder in proc sys dev run; do mount --move "/$folder" "/disk/$folder"; done
     trap - EXIT
     exec switch_root /disk /init
