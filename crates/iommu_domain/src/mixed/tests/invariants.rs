@@ -134,6 +134,32 @@ proptest! {
     }
 
     #[test]
+    fn i4_an_unmap_that_cuts_a_slot_removes_nothing_or_with_iommufd_what_lies_below(
+        personality in 0..Personality::ALL.len(),
+        places in prop::collection::vec((0..16u64, 1..4u64), 1..12),
+        (first, pages) in (0..16u64, 2..16u64),
+    ) {
+        let personality = Personality::ALL[personality];
+        let mut domain = MixedDomain::new(Config { personality, ..Config::seed(low()) }).unwrap();
+        for (page, pages) in places {
+            let _ = map(&mut domain, page * PAGE, pages * PAGE);
+        }
+        let before: Vec<Span> = domain.state().slots.iter().map(|slot| slot.span).collect();
+        let range = of(first * PAGE, pages * PAGE);
+        let cut = before.iter().find(|slot| slot.overlaps(&range) && !range.covers(slot));
+        let partial = matches!(personality, Personality::Iommufd(_) | Personality::IommufdCompat);
+        let gone = |slot: &Span| match cut {
+            Some(cut) => partial && range.covers(slot) && slot < cut,
+            None => range.covers(slot),
+        };
+        let outcome = unmap(&mut domain, range.start(), pages * PAGE);
+        prop_assert!(outcome.is_err() || cut.is_none(), "{:?}", outcome);
+        let after: Vec<Span> = domain.state().slots.iter().map(|slot| slot.span).collect();
+        let left: Vec<Span> = before.iter().copied().filter(|slot| !gone(slot)).collect();
+        prop_assert_eq!(after, left, "{:?}", outcome);
+    }
+
+    #[test]
     fn i5_a_map_is_undone_by_its_unmap(config in configs(), trace in traces(40), last in ops()) {
         let mut domain = MixedDomain::new(config).unwrap();
         trace.iter().for_each(|op| drop(apply(&mut domain, op)));
