@@ -122,16 +122,30 @@ fn fill(input: &mut Unstructured, bench: &mut Bench) -> Result<()> {
         let bytes = [&kind.to_le_bytes()[..], &[0; 4], &sector.to_le_bytes(), &rest].concat();
         bench.mem.write_slice(&bytes, at).expect("the area is in memory");
     }
-    for index in 0..8u16 {
-        let (place, len, flags, next): (u8, u16, u8, u8) = input.arbitrary()?;
+    // Two chains as a driver builds them: header, data, status, with the data's place, length and direction left open.
+    for first in [0u16, 4] {
+        let (page, place, sectors, writable): (u8, u8, u8, bool) = input.arbitrary()?;
+        let at = |page: u8| (AREA + u64::from(page % 3) * PAGE).wrapping_add(shift);
+        let data = at(place) + u64::from(place >> 4) * 64;
+        let (len, write) = (u32::from(sectors % 9) * 512, if writable { RawDesc::WRITE } else { 0 });
+        let header = RawDesc { addr: at(page), len: 16, flags: RawDesc::NEXT, next: first + 1 };
+        // DISCARD and WRITE_ZEROES take ranges of 16 bytes.
+        let len = if sectors & 0x80 != 0 { len / 512 * 16 } else { len };
+        queue.raw(first, header);
+        queue.raw(first + 1, RawDesc { addr: data, len, flags: write | RawDesc::NEXT, next: first + 2 });
+        queue.raw(first + 2, RawDesc { addr: at(0) + 0x800, len: 1, flags: RawDesc::WRITE, next: 0 });
+    }
+    // Then some of their descriptors, and others, as no driver would write them.
+    for _ in 0..input.arbitrary::<u8>()? % 6 {
+        let (index, place, len, flags, next): (u8, u8, u16, u8, u8) = input.arbitrary()?;
         let near = AREA + u64::from(place & 0x1f) * 16 + u64::from(place >> 5 & 3) * PAGE;
         let addr = if place < 0xf8 { near.wrapping_add(shift) } else { input.arbitrary()? };
-        let len = if flags & 0x40 != 0 { u32::from(len % 64) } else { u32::from(len) };
         let flags = u16::from(flags & 7);
-        queue.raw(index, RawDesc { addr, len, flags, next: u16::from(next & 7) });
+        queue.raw(u16::from(index & 7), RawDesc { addr, len: len.into(), flags, next: u16::from(next & 7) });
     }
     for _ in 0..4 {
-        queue.publish(u16::from(input.arbitrary::<u8>()? & 7));
+        let head = input.arbitrary::<u8>()?;
+        queue.publish(u16::from(if head < 0xe0 { head & 4 } else { head & 7 }));
     }
     Ok(())
 }
