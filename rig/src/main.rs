@@ -9,6 +9,7 @@ mod bench;
 mod binding;
 mod diff;
 mod host;
+mod hostile;
 mod in_guest;
 mod kernel;
 mod map_bench;
@@ -43,6 +44,15 @@ enum Check {
         /// Requests
         #[arg(long, default_value_t = 1_000_000)]
         ops: u64,
+        /// The same seed makes the same requests
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// In a guest: a driver for the virtio-iommu that keeps none of the rules
+    Hostile {
+        /// Random requests
+        #[arg(long, default_value_t = 100_000)]
+        requests: u64,
         /// The same seed makes the same requests
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -85,6 +95,7 @@ fn main() -> ExitCode {
         Check::Oracle { device, probes, seed } => {
             oracle::run(&device, probes, seed).map(|tally| passed(format!("oracle {arch}: {tally}; 0 leaks")))
         }
+        Check::Hostile { requests, seed } => hostile::run(requests, seed).map(passed),
         Check::InGuest { rounds } => in_guest::run(rounds).map(passed),
         Check::Space { seed } => space::run(seed).map(passed),
         Check::MapBench(bench) => bench.run(),

@@ -13,7 +13,7 @@ use virtio_iommu_spec::{MAX_REQUEST_SIZE, Request, encode};
 
 use crate::world::{FEATURES, Memory, PAGE, Rules, World};
 use crate::{Failure, Random};
-pub use shape::Shape;
+pub use shape::{Ground, Made, Shape, build};
 
 /// What came of the cases.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +45,10 @@ impl fmt::Display for Report {
     }
 }
 
+/// Bytes of guest memory in these tests.
+const MEMORY: u64 = 1 << 20;
+const OUTSIDE: [u64; 7] = [MEMORY, MEMORY - 1, MEMORY - 3, 1 << 40, u64::MAX, u64::MAX - 3, 1 << 63];
+
 /// Runs `cases` cases from `seed` on.
 pub fn run(seed: u64, cases: u64) -> Result<Report, Failure> {
     let memory = Memory::new();
@@ -60,7 +64,7 @@ pub fn run(seed: u64, cases: u64) -> Result<Report, Failure> {
 }
 
 /// The bytes of a request.
-pub(crate) fn bytes(request: &Request) -> Vec<u8> {
+pub fn bytes(request: &Request) -> Vec<u8> {
     let mut buffer = [0; MAX_REQUEST_SIZE];
     let len = encode(request, &mut buffer);
     buffer[..len].to_vec()
@@ -72,14 +76,15 @@ fn one(shape: Shape, random: &mut Random, memory: &Memory, report: &mut Report) 
     if random.once_in(2) {
         features |= F_EVENT_IDX;
     }
-    let mut bench = Bench::new(ram(1 << 20), &world.device, features);
+    let mut bench = Bench::new(ram(MEMORY), &world.device, features);
     world.device.activate(bench.activation()).map_err(|error| error.to_string())?;
     let attach = bytes(&Request::Attach { domain: 1, endpoint: 8, flags: 0, reserved: 0 });
     let first = bench.queues[0].request(&attach, 4).ok_or("no answer to a good request")?;
     if first.bytes != [0; 4] {
         return Err(format!("a good request was answered {:?}", first.bytes));
     }
-    let made = shape::build(shape, random, &bench.mem, &mut bench.queues[0]);
+    let ground = Ground { mem: &bench.mem, outside: &OUTSIDE, page: 0 };
+    let made = build(shape, random, &ground, &mut bench.queues[0]);
     let begun = Instant::now();
     bench.queues[0].kick();
     let used = loop {

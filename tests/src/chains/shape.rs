@@ -88,14 +88,23 @@ pub struct Made {
 const NEXT: u16 = RawDesc::NEXT;
 const WRITE: u16 = RawDesc::WRITE;
 const INDIRECT: u16 = RawDesc::INDIRECT;
-/// Bytes of guest memory in these tests.
-const MEMORY: u64 = 1 << 20;
 
-/// Builds and publishes a chain.
-pub fn build(shape: Shape, random: &mut Random, mem: &GuestMem, queue: &mut DriverQueue) -> Made {
-    let mut builder = Builder { random, mem, queue };
+/// Where chains are built.
+pub struct Ground<'a> {
+    /// Memory that holds the queue.
+    pub mem: &'a GuestMem,
+    /// Addresses where no memory is, or where it ends; at the first not even one byte is memory.
+    pub outside: &'a [u64],
+    /// Guest-physical address of the page that the request maps.
+    pub page: u64,
+}
+
+/// Builds and publishes a chain that asks for page 4 of domain 1, or seems to.
+pub fn build(shape: Shape, random: &mut Random, ground: &Ground<'_>, queue: &mut DriverQueue) -> Made {
     let (virt_start, virt_end) = (4 * PAGE, 5 * PAGE - 1);
-    let map = bytes(&Request::Map { domain: 1, virt_start, virt_end, phys_start: 0, flags: 3 });
+    let map = Request::Map { domain: 1, virt_start, virt_end, phys_start: ground.page, flags: 3 };
+    let map = bytes(&map);
+    let mut builder = Builder { random, ground, queue };
     let parts = builder.parts(shape, &map);
     builder.place(shape, parts)
 }
@@ -105,14 +114,14 @@ type Part = (u64, u32, u16);
 
 struct Builder<'a> {
     random: &'a mut Random,
-    mem: &'a GuestMem,
+    ground: &'a Ground<'a>,
     queue: &'a mut DriverQueue,
 }
 
 impl Builder<'_> {
     fn readable(&mut self, bytes: &[u8]) -> Part {
         let at = self.queue.buffer(bytes.len() as u32);
-        self.mem.write_slice(bytes, GuestAddress(at)).expect("the buffer is in RAM");
+        self.ground.mem.write_slice(bytes, GuestAddress(at)).expect("the buffer is in RAM");
         (at, bytes.len() as u32, 0)
     }
 
@@ -122,7 +131,7 @@ impl Builder<'_> {
 
     /// An address where no memory is, or where it ends.
     fn nowhere(&mut self) -> u64 {
-        self.random.pick(&[MEMORY, MEMORY - 1, MEMORY - 3, 1 << 40, u64::MAX, u64::MAX - 3, 1 << 63])
+        self.random.pick(self.ground.outside)
     }
 
     fn parts(&mut self, shape: Shape, map: &[u8]) -> Vec<Part> {
@@ -153,7 +162,7 @@ impl Builder<'_> {
                     vec![self.readable(&map[..cut]), self.readable(&map[cut..]), self.writable(4)];
                 let at = self.random.below(3) as usize;
                 // A byte or two would fit before the end of memory.
-                parts[at].0 = if parts[at].1 < 4 { MEMORY } else { self.nowhere() };
+                parts[at].0 = if parts[at].1 < 4 { self.ground.outside[0] } else { self.nowhere() };
                 parts
             }
             Shape::WrongOrder => vec![self.writable(4), self.readable(map), self.writable(4)],
@@ -172,7 +181,8 @@ impl Builder<'_> {
 
     fn noise(&mut self, map: &[u8]) -> Part {
         let (at, ..) = self.readable(map);
-        let address = self.random.pick(&[at, at, at, 0, u64::MAX, MEMORY - 16, self.queue.layout.desc]);
+        let nowhere = self.nowhere();
+        let address = self.random.pick(&[at, at, at, at + 32, u64::MAX, nowhere, self.queue.layout.desc]);
         let length = self.random.pick(&[0, 1, 4, 36, 72, 4096, 1 << 20, u32::MAX]);
         (address, length, self.random.pick(&[0, WRITE, INDIRECT, INDIRECT | WRITE, 8, 0xfff8]))
     }

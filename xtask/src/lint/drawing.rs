@@ -22,8 +22,8 @@ const DRAWING: &[(&str, &[&str])] = &[
     ("mixvm", LIBRARIES),
     ("lab", LIBRARIES),
     ("fuzz", LIBRARIES),
-    ("rig", &["base", "data_model", "iommu_domain", "vfio"]),
     ("suites", LIBRARIES),
+    ("rig", &["base", "data_model", "devices", "iommu_domain", "suites", "vfio", "virtio_iommu_spec"]),
     ("xtask", &[]),
 ];
 

@@ -118,6 +118,12 @@ impl DriverQueue {
         at
     }
 
+    /// Starts the buffer area anew, so that all of it is there for the next chains. The device must hold none.
+    pub fn rewind(&mut self) {
+        assert!(self.out.is_empty(), "the device may still write to a buffer");
+        self.cursor = self.layout.end;
+    }
+
     /// Writes descriptor `index` of the ring's own table as it stands.
     pub fn raw(&mut self, index: u16, desc: RawDesc) {
         self.raw_at(self.layout.desc + 16 * u64::from(index), desc);
