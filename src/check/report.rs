@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::config::Assignment;
 use crate::errors::Refusal;
-use crate::host::{DeviceFacts, Facts, GroupFacts, Isolation, Lookup, MachineFacts, Trial};
+use crate::host::{DeviceFacts, Facts, GroupFacts, GuestGics, Isolation, Lookup, MachineFacts, Trial};
 use crate::plan::{Plan, Region, bind_commands, memlock_needed};
 
 /// The whole answer.
@@ -18,6 +18,8 @@ pub struct CheckReport {
     pub devices: Vec<DeviceReport>,
     /// Their IOMMU groups.
     pub groups: Vec<GroupReport>,
+    /// The interrupt controllers that KVM offers to guests: `its`, `gicv3`, `gicv2`; `None` where there is no choice.
+    pub guest_interrupt_controllers: Option<Vec<&'static str>>,
     /// What the guest would be shown; `None` when there is no plan.
     pub guest: Option<GuestReport>,
     /// Locked memory.
@@ -153,6 +155,7 @@ impl CheckReport {
             assignable: outcome.is_ok(),
             devices: devices.map(|(config, lookup)| device(&config.path, lookup)).collect(),
             groups: facts.groups.values().map(|entry| group(entry, &facts.machine)).collect(),
+            guest_interrupt_controllers: facts.machine.guest_gics.map(controllers),
             guest: outcome.as_ref().ok().map(guest),
             memlock,
             refusals: refusals.iter().map(refusal).collect(),
@@ -210,6 +213,11 @@ fn group(group: &GroupFacts, machine: &MachineFacts) -> GroupReport {
         page_size_mask: aperture.map(|aperture| aperture.page_sizes.bits()),
         most_mappings: aperture.and_then(|aperture| aperture.most_mappings),
     }
+}
+
+fn controllers(offer: GuestGics) -> Vec<&'static str> {
+    let all = [("gicv3", offer.v3), ("its", offer.its), ("gicv2", offer.v2)];
+    all.into_iter().filter_map(|(name, there)| there.then_some(name)).collect()
 }
 
 fn guest(plan: &Plan) -> GuestReport {

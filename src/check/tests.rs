@@ -3,8 +3,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::cmdline::{Cli, Command};
-use crate::host::Trial;
 use crate::host::fake::FakeHost;
+use crate::host::{GuestGics, Trial};
 
 fn check(host: &FakeHost, flags: &str) -> (u8, String) {
     let words = ["mixvm", "check"].into_iter().chain(flags.split_whitespace());
@@ -47,6 +47,17 @@ fn ready_device_is_told_with_all_that_was_found() {
         assert!(found, "{label} {value}\n{text}");
     }
     assert!(text.contains("Ready:"), "{text}");
+}
+
+#[test]
+fn controllers_for_guests_are_told_where_there_is_a_choice() {
+    let mut host = FakeHost::new(Arch::Aarch64);
+    let (_, text) = check(&host, DEVICE);
+    assert!(text.contains("KVM offers      gicv3, its\n"), "{text}");
+    host.machine.guest_gics = Some(GuestGics { v3: false, its: false, v2: true });
+    assert_eq!(json(&host, DEVICE).1["guest_interrupt_controllers"], serde_json::json!(["gicv2"]));
+    let (_, text) = check(&FakeHost::new(Arch::X86_64), DEVICE);
+    assert!(!text.contains("KVM offers"), "{text}");
 }
 
 #[test]

@@ -8,6 +8,10 @@ impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.devices.iter().try_for_each(|entry| device(f, entry))?;
         self.groups.iter().try_for_each(|entry| group(f, entry))?;
+        if let Some(names) = &self.guest_interrupt_controllers {
+            writeln!(f, "guest interrupt controllers")?;
+            line(f, "KVM offers", &if names.is_empty() { "none".to_owned() } else { names.join(", ") })?;
+        }
         if let Some(entry) = &self.guest {
             guest(f, entry)?;
         }

@@ -48,6 +48,7 @@ impl FakeHost {
             unsafe_allowed: Some(false),
             chips: Isolation::Isolated,
             gic: (arch == Arch::Aarch64).then_some(HostGic::V3),
+            guest_gics: (arch == Arch::Aarch64).then_some(GuestGics { v3: true, its: true, v2: false }),
         };
         let mut host = FakeHost { machine, devices: Vec::new(), groups: Vec::new() };
         host.add(1, 3);

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 pub mod fake;
+mod guest_gics;
 mod irqchip;
 mod reserved;
 mod sysfs;
@@ -50,6 +51,24 @@ pub enum HostGic {
     V3,
 }
 
+/// The interrupt controllers that KVM offers to guests of an aarch64 host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuestGics {
+    /// GICv3.
+    pub v3: bool,
+    /// An interrupt translation service beside GICv3.
+    pub its: bool,
+    /// GICv2.
+    pub v2: bool,
+}
+
+impl GuestGics {
+    /// The controller that guests get, in the words of the host's own.
+    pub fn best(self) -> Option<HostGic> {
+        if self.v3 { Some(HostGic::V3) } else { self.v2.then_some(HostGic::V2) }
+    }
+}
+
 /// What is true of the host as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MachineFacts {
@@ -67,8 +86,10 @@ pub struct MachineFacts {
     pub unsafe_allowed: Option<bool>,
     /// What the names of its interrupt chips tell about isolation.
     pub chips: Isolation,
-    /// Interrupt controller; `None` where it cannot be told.
+    /// Interrupt controller: by what KVM offers, else by the names of the host's chips; `None` where neither tells.
     pub gic: Option<HostGic>,
+    /// What KVM offers to guests; `None` where there is no choice or KVM cannot be asked.
+    pub guest_gics: Option<GuestGics>,
 }
 
 /// A PCI device of the host.

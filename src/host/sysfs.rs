@@ -9,7 +9,8 @@ use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
 
 use super::{
-    Access, DeviceFacts, GroupFacts, HostFacts, Lookup, MachineFacts, Trial, irqchip, reserved, trial,
+    Access, DeviceFacts, GroupFacts, GuestGics, HostFacts, Lookup, MachineFacts, Trial, guest_gics, irqchip,
+    reserved, trial,
 };
 use crate::config::Arch;
 
@@ -68,6 +69,7 @@ impl SysfsHost {
 impl HostFacts for SysfsHost {
     fn machine(&self) -> MachineFacts {
         let chips = self.chip_names();
+        let guest_gics = guest_gics::offered(&self.dev.join("kvm"));
         let parameter = text(&self.sys.join("module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"));
         MachineFacts {
             arch: self.arch,
@@ -77,7 +79,8 @@ impl HostFacts for SysfsHost {
             kvm_node: access(&self.dev.join("kvm")),
             unsafe_allowed: parameter.map(|value| value == "Y" || value == "1"),
             chips: irqchip::isolation(self.arch, &chips),
-            gic: irqchip::gic(&chips),
+            gic: guest_gics.and_then(GuestGics::best).or_else(|| irqchip::gic(&chips)),
+            guest_gics,
         }
     }
 

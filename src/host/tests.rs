@@ -198,3 +198,12 @@ fn only_groups_that_may_work_are_tried_and_each_once() {
     assert_eq!(facts.groups[&4].trial, Trial::NotTried);
     assert!(matches!(facts.groups[&3].trial, Trial::Attached(_)));
 }
+
+#[test]
+fn the_guests_controller_is_the_best_that_kvm_offers() {
+    let best = |v3, its, v2| GuestGics { v3, its, v2 }.best();
+    assert_eq!(best(true, true, true), Some(HostGic::V3));
+    assert_eq!(best(true, false, false), Some(HostGic::V3));
+    assert_eq!(best(false, false, true), Some(HostGic::V2));
+    assert_eq!(best(false, false, false), None);
+}
