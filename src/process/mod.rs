@@ -24,3 +24,6 @@ pub use sandbox::{Sandbox, Wiring, copy};
 pub use setup::{EmulatedKind, EmulatedSetup, ImageFormat, IslandSetup, LegSetup, Setup};
 pub use undertaker::Undertaker;
 pub use worker::worker_main;
+
+#[cfg(test)]
+mod tests;
