@@ -14,8 +14,8 @@ use crate::ci::{Step, Tests};
 #[derive(clap::Args)]
 pub struct Args {
     /// Multiplies the number of executions: 1 makes ten million in all
-    #[arg(long, default_value_t = 1)]
-    scale: u64,
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
     /// Use the random driver also where libFuzzer could be built
     #[arg(long)]
     random: bool,
@@ -42,7 +42,7 @@ const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-leve
     -Cllvm-args=-simplifycfg-branch-fold-threshold=0 -Zsanitizer=address --cfg fuzzing";
 
 /// The step that runs all targets.
-pub fn step(scale: u64) -> Step {
+pub fn step(scale: f64) -> Step {
     let mut command = Command::new("cargo");
     command.args(["xtask", "fuzz", "--scale", &scale.to_string()]);
     Step { name: "fuzz".into(), command, tests: Tests::None }
@@ -58,7 +58,7 @@ pub fn run(root: &Path, args: &Args) -> anyhow::Result<bool> {
     let mut total = 0;
     let chosen = |name: &str| args.target.as_deref().is_none_or(|only| only == name);
     for (target, guided, random) in TARGETS.iter().filter(|(name, ..)| chosen(name)) {
-        let execs = if feedback { guided } else { random }.saturating_mul(args.scale);
+        let execs = (*if feedback { guided } else { random } as f64 * args.scale) as u64;
         let succeeded = if feedback { libfuzzer(root, target, execs)? } else { drive(root, target, execs)? };
         println!("fuzz: {target}: {}", if succeeded { "no failure" } else { "FAILED" });
         total += execs;

@@ -14,7 +14,7 @@ pub struct Args {
     /// First seed of random suites; another one each night finds more
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Part of a night: 0.01 makes minutes of its hours. No suite gets smaller than in a check
+    /// Part of a night: 0.01 makes minutes of its hours, 0 a trial that is smaller than a check
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
     /// Leave out the runs in the lab host
@@ -28,7 +28,7 @@ pub struct Size {
     model: u64,
     chains: u64,
     growth: u64,
-    /// Times ten million executions.
+    /// Times a hundred thousand executions.
     fuzz: u64,
     /// Requests to the kernel.
     pub kernel: u64,
@@ -42,7 +42,7 @@ pub const CI: Size = Size {
     model: 100_000_000,
     chains: 4_000,
     growth: 2,
-    fuzz: 1,
+    fuzz: 100,
     kernel: 1_000_000,
     probes: 20_000,
     seed: 1,
@@ -52,16 +52,16 @@ const NIGHT: Size = Size {
     model: 10_000_000_000,
     chains: 400_000,
     growth: 20,
-    fuzz: 50,
+    fuzz: 5_000,
     kernel: 20_000_000,
     probes: 1_000_000,
     seed: 1,
 };
 
 impl Size {
-    /// A part of a night, no less than a check.
+    /// A part of a night, no less than a fiftieth of a check.
     fn part(scale: f64, seed: u64) -> Size {
-        let part = |check: u64, night: u64| check.max((night as f64 * scale) as u64);
+        let part = |check: u64, night: u64| check.div_ceil(50).max((night as f64 * scale) as u64);
         Size {
             model: part(CI.model, NIGHT.model),
             chains: part(CI.chains, NIGHT.chains),
@@ -90,7 +90,7 @@ pub fn steps(size: Size) -> Vec<Step> {
         suite("faults", &[]),
         suite("chains", &[("--size", size.chains), seed]),
         suite("growth", &[("--rounds", size.growth)]),
-        fuzz::step(size.fuzz),
+        fuzz::step(size.fuzz as f64 / 100.0),
     ]
 }
 
