@@ -1,9 +1,12 @@
 //! Virtio: the device trait, the PCI transport, and the devices.
 
 mod block;
+mod carrier;
+mod console;
 mod device;
 mod dma;
 pub mod iommu;
+mod net;
 mod pci;
 mod queue;
 mod rng;
@@ -12,8 +15,10 @@ pub mod testkit;
 mod worker;
 
 pub use block::{Block, BlockOptions, Image, Qcow2Image, RawImage};
+pub use console::{Console, ConsoleEnds};
 pub use device::{ActivateError, Activation, QueueHandle, VirtioDevice, VirtioInterrupt};
 pub use dma::{Dma, DmaFaults, DmaView};
+pub use net::{NET_HEADER, Net};
 pub use pci::{PciDeps, VirtioPciDevice, VirtioPciError};
 pub use queue::{Chain, F_EVENT_IDX, F_INDIRECT_DESC, Ring, RingError, Unreachable};
 pub use rng::Rng;

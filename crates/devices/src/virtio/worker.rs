@@ -27,10 +27,11 @@ pub struct Worker {
     thread: Option<JoinHandle<()>>,
 }
 
-struct Queue {
-    index: u16,
-    ring: Ring,
-    kick: EventFd,
+/// A queue that a thread serves.
+pub(super) struct Queue {
+    pub index: u16,
+    pub ring: Ring,
+    pub kick: EventFd,
 }
 
 impl Worker {
@@ -135,7 +136,8 @@ impl<H: WorkerHandler> Service<H> {
     }
 }
 
-fn drain(
+/// Serves what is in the ring now.
+pub(super) fn drain(
     queue: &mut Queue,
     handler: &mut impl WorkerHandler,
     interrupt: &dyn VirtioInterrupt,

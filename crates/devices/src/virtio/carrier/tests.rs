@@ -1,0 +1,74 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::virtio::testkit::{Bench, SECOND, ram};
+use crate::virtio::{Console, ConsoleEnds};
+
+/// A port on which nothing ever comes, and that counts what is sent.
+struct Silent(Arc<AtomicUsize>);
+
+impl Port for Silent {
+    fn input(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn receive(&mut self, _bytes: &mut [u8], _room: usize) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    fn most(&self) -> usize {
+        16
+    }
+
+    fn packets(&self) -> bool {
+        false
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.0.fetch_add(bytes.len(), Ordering::SeqCst);
+    }
+}
+
+fn bench() -> Bench {
+    let output = std::fs::File::options().write(true).open("/dev/null").unwrap().into();
+    Bench::new(ram(1 << 20), &Console::new(ConsoleEnds { input: None, output }), 0)
+}
+
+#[test]
+fn direction_that_the_driver_does_not_use_is_no_trouble() {
+    for unused in [RECEIVE, TRANSMIT] {
+        let mut bench = bench();
+        let sent = Arc::new(AtomicUsize::new(0));
+        let mut activation = bench.activation();
+        activation.queues[usize::from(unused)] = None;
+        let carrier = Carrier::start("test", activation, Silent(sent.clone())).unwrap();
+        if unused == RECEIVE {
+            bench.queues[1].chain().readable(&[7; 40]).send();
+            bench.queues[1].kick();
+            assert!(bench.queues[1].wait(5 * SECOND).is_some());
+            assert_eq!(sent.load(Ordering::SeqCst), 40);
+        }
+        drop(carrier);
+        assert!(!bench.interrupt.asked_for_reset());
+    }
+}
+
+#[test]
+fn requests_made_before_the_start_need_no_kick() {
+    let mut bench = bench();
+    let sent = Arc::new(AtomicUsize::new(0));
+    bench.queues[1].chain().readable(&[7; 40]).send();
+    let carrier = Carrier::start("test", bench.activation(), Silent(sent.clone())).unwrap();
+    assert!(bench.queues[1].wait(5 * SECOND).is_some());
+    drop(carrier);
+    assert_eq!(sent.load(Ordering::SeqCst), 40);
+}
+
+#[test]
+fn buffers_wait_for_a_port_that_has_nothing() {
+    let mut bench = bench();
+    bench.queues[0].chain().writable(8).send();
+    let carrier = Carrier::start("test", bench.activation(), Silent(Arc::default())).unwrap();
+    drop(carrier);
+    assert_eq!(bench.queues[0].poll(), None);
+}
