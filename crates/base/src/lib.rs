@@ -12,6 +12,7 @@ mod poller;
 mod pretty;
 mod processors;
 mod registers;
+mod tap;
 mod tube;
 
 pub use event::{event_fd, event_from, new_event};
@@ -24,5 +25,6 @@ pub use poller::{Poller, Ready};
 pub use pretty::bytes;
 pub use processors::{thread_time, usable_processors};
 pub use registers::Word;
+pub use tap::{TapError, open_tap};
 pub use tube::{MAX_FDS, MAX_MESSAGE, Received, Tube};
 pub use vmm_sys_util::eventfd::EventFd;
