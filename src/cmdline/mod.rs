@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jail::Pieces;
 
-use specs::{BlockSpec, CpusSpec, MemSpec, RngSpec, SerialSpec, VfioSpec, ViommuSpec};
+use specs::{BlockSpec, CpusSpec, MemSpec, NetSpec, RngSpec, SerialSpec, VfioSpec, ViommuSpec};
 
 /// A virtual machine monitor whose guests have an IOMMU of their own.
 #[derive(Debug, Parser)]
@@ -74,9 +74,9 @@ pub struct RunArgs {
     /// Words for the guest kernel's command line; may be given several times.
     #[arg(short, long, value_name = "CMDLINE", allow_hyphen_values = true)]
     pub params: Vec<String>,
-    /// Where the first serial port goes.
+    /// Where the first serial port goes, and more consoles.
     #[arg(long, value_name = "OPTIONS", value_parser = SerialSpec::parse, long_help = SerialSpec::help())]
-    pub serial: Option<SerialSpec>,
+    pub serial: Vec<SerialSpec>,
     /// Give the guest an IOMMU, and put the assigned devices behind it.
     #[arg(long, value_name = "OPTIONS", num_args = 0..=1, require_equals = true, default_missing_value = "",
           value_parser = ViommuSpec::parse, long_help = ViommuSpec::help())]
@@ -87,6 +87,9 @@ pub struct RunArgs {
     /// Give the guest a disk.
     #[arg(long, value_name = "PATH[,OPTIONS]", value_parser = BlockSpec::parse, long_help = BlockSpec::help())]
     pub block: Vec<BlockSpec>,
+    /// Give the guest a network card.
+    #[arg(long, value_name = "OPTIONS", value_parser = NetSpec::parse, long_help = NetSpec::help())]
+    pub net: Vec<NetSpec>,
     /// Where the entropy device stands.
     #[arg(long, value_name = "OPTIONS", value_parser = RngSpec::parse, long_help = RngSpec::help())]
     pub rng: Option<RngSpec>,

@@ -99,6 +99,41 @@ impl OptionValue for ImageFormat {
     }
 }
 
+/// What kind of console it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hardware {
+    /// The first serial port.
+    Serial,
+    /// A virtio-console.
+    VirtioConsole,
+}
+
+impl OptionValue for Hardware {
+    fn read(value: Option<&str>) -> Result<Hardware, String> {
+        word(value, &[("serial", Hardware::Serial), ("virtio-console", Hardware::VirtioConsole)])
+    }
+}
+
+/// The address of a network card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mac(pub [u8; 6]);
+
+impl OptionValue for Mac {
+    fn read(value: Option<&str>) -> Result<Mac, String> {
+        let form = || "must be six bytes like 52:54:00:12:34:56".to_owned();
+        // A sign in front of a number would be taken too.
+        let is_byte = |byte: &str| byte.len() == 2 && byte.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let bytes = value.ok_or_else(form)?.split(':');
+        let bytes = bytes.map(|byte| u8::from_str_radix(byte, 16).ok().filter(|_| is_byte(byte)));
+        let bytes: Vec<u8> = bytes.collect::<Option<_>>().ok_or_else(form)?;
+        let mac: [u8; 6] = bytes.try_into().map_err(|_| form())?;
+        match mac[0] & 1 {
+            0 => Ok(Mac(mac)),
+            _ => Err("is an address of a group, not of one card: the first byte must be even".to_owned()),
+        }
+    }
+}
+
 impl OptionValue for PathBuf {
     fn read(value: Option<&str>) -> Result<PathBuf, String> {
         String::read(value).map(PathBuf::from)
@@ -139,12 +174,32 @@ spec! {
 }
 
 spec! {
-    /// Where the first serial port goes (default: type=stdout).
+    /// Where a console goes. The first serial port is always there (default: type=stdout); further ones are
+    /// virtio-consoles, which Linux calls /dev/hvc0 and so on, in the order given.
     pub struct SerialSpec {
-        /// The terminal, a file, or nowhere.
+        /// The terminal, a file, or nowhere; a virtio-console has a file.
         "type", "type=stdout|file|none" => kind: SerialType,
-        /// The file, for type=file.
+        /// The file, FIFO or terminal that the output goes to, for type=file.
         "path", "path=FILE" => path: PathBuf,
+        /// The first serial port (serial, the default) or one more console.
+        "hardware", "hardware=serial|virtio-console" => hardware: Hardware,
+        /// A FIFO or terminal to read from what is typed; for a virtio-console.
+        "input", "input=FILE" => input: PathBuf,
+        /// Whether a virtio-console stands behind the guest's IOMMU (viommu) or beside it (off, the default).
+        "iommu", "iommu=viommu|off" => iommu: IommuChoice,
+    }
+}
+
+spec! {
+    /// Gives the guest a network card (virtio-net) whose wire is a tap device of the host. May be given several times.
+    pub struct NetSpec {
+        /// The tap device. It is made when it is not there and mixvm may do so; it must be up to carry anything.
+        "tap-name", "tap-name=NAME" => tap_name: String,
+        /// The card's address. Default: one that follows from the tap's name.
+        "mac", "mac=AA:BB:CC:DD:EE:FF" => mac: Mac,
+        /// Whether the card stands behind the guest's IOMMU (viommu), where it reaches what the guest maps, or beside
+        /// it (off, the default), where it reaches all guest RAM.
+        "iommu", "iommu=viommu|off" => iommu: IommuChoice,
     }
 }
 
@@ -222,6 +277,17 @@ impl BlockSpec {
     }
 }
 
+impl NetSpec {
+    /// Reads the value of `--net`.
+    pub fn parse(text: &str) -> Result<NetSpec, String> {
+        let spec = NetSpec::read(text)?;
+        match spec.tap_name {
+            Some(_) => Ok(spec),
+            None => Err("names no tap device: tap-name=NAME".to_owned()),
+        }
+    }
+}
+
 impl RngSpec {
     /// Reads the value of `--rng`.
     pub fn parse(text: &str) -> Result<RngSpec, String> {
@@ -240,6 +306,15 @@ impl SerialSpec {
     /// Reads the value of `--serial`.
     pub fn parse(text: &str) -> Result<SerialSpec, String> {
         let spec = SerialSpec::read(text)?;
+        let more = spec.input.is_some() || spec.iommu.is_some();
+        match (spec.hardware, spec.kind) {
+            (Some(Hardware::VirtioConsole), Some(SerialType::File)) => {}
+            (Some(Hardware::VirtioConsole), _) => {
+                return Err("hardware=virtio-console needs type=file,path=FILE".to_owned());
+            }
+            _ if more => return Err("input= and iommu= go with hardware=virtio-console only".to_owned()),
+            _ => {}
+        }
         match (spec.kind, &spec.path) {
             (Some(SerialType::File), None) => Err("type=file needs path=FILE".to_owned()),
             (Some(SerialType::File), _) | (Some(_), None) => Ok(spec),

@@ -50,7 +50,8 @@ fn flags_of_a_whole_run_are_read() {
     assert_eq!(args.mem.unwrap().size, Some(768));
     assert_eq!(args.initrd, Some("rd".into()));
     assert_eq!(args.params, ["console=ttyS0", "-v"]);
-    assert_eq!(args.serial, Some(SerialSpec { kind: Some(SerialType::File), path: Some("log".into()) }));
+    let log = SerialSpec { kind: Some(SerialType::File), path: Some("log".into()), ..SerialSpec::default() };
+    assert_eq!(args.serial, [log]);
     assert_eq!(
         args.virtio_iommu,
         Some(ViommuSpec { msi: Some(MsiMode::Translate), bypass_at_boot: None, poll: None })
@@ -110,6 +111,12 @@ fn wrong_flags_get_a_helpful_answer() {
         ("--serial type=file", "type=file needs path=FILE"),
         ("--serial type=none,path=x", "path= goes with type=file only"),
         ("--serial path=x", "type= is missing"),
+        ("--serial type=stdout,hardware=virtio-console", "needs type=file,path=FILE"),
+        ("--serial type=file,path=x,input=y", "go with hardware=virtio-console only"),
+        ("--net mac=52:54:00:12:34:56", "names no tap device"),
+        ("--net tap-name=t,mac=52:54:00:12:34", "six bytes"),
+        ("--net tap-name=t,mac=52:54:00:12:34:+6", "six bytes"),
+        ("--net tap-name=t,mac=53:54:00:12:34:56", "first byte must be even"),
         ("--cpus num-core=2", "did you mean `num-cores`?"),
         ("--cpus many", "must be a whole number"),
         ("--mem size=-1", "must be a whole number"),

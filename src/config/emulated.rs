@@ -6,7 +6,7 @@ use devices::virtio::BlockOptions;
 
 use super::limits;
 use crate::cmdline::RunArgs;
-use crate::cmdline::specs::{BlockSpec, IommuChoice};
+use crate::cmdline::specs::{BlockSpec, Hardware, IommuChoice};
 use crate::errors::Refusal;
 use crate::process::ImageFormat;
 
@@ -26,6 +26,28 @@ pub enum Emulated {
     Rng,
     /// A disk.
     Disk(DiskConfig),
+    /// A network card.
+    Net(NetConfig),
+    /// A console besides the first serial port.
+    Console(ConsoleConfig),
+}
+
+/// A network card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetConfig {
+    /// The host's tap device.
+    pub tap: String,
+    /// The card's address.
+    pub mac: [u8; 6],
+}
+
+/// A virtio-console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsoleConfig {
+    /// Where its output goes.
+    pub output: PathBuf,
+    /// Where what is typed comes from.
+    pub input: Option<PathBuf>,
 }
 
 /// A disk.
@@ -43,7 +65,7 @@ fn behind(choice: Option<IommuChoice>) -> bool {
     choice == Some(IommuChoice::Viommu)
 }
 
-/// The entropy device and the disks that the flags ask for.
+/// All emulated devices that the flags ask for, the entropy device first.
 pub(super) fn read(args: &RunArgs, refusals: &mut Vec<Refusal>) -> Vec<EmulatedConfig> {
     let rng = behind(args.rng.as_ref().and_then(|spec| spec.iommu));
     let mut found = vec![EmulatedConfig { kind: Emulated::Rng, behind_viommu: rng }];
@@ -51,7 +73,27 @@ pub(super) fn read(args: &RunArgs, refusals: &mut Vec<Refusal>) -> Vec<EmulatedC
         let kind = Emulated::Disk(disk(spec, refusals));
         found.push(EmulatedConfig { kind, behind_viommu: behind(spec.iommu) });
     }
+    for spec in &args.net {
+        let tap = spec.tap_name.clone().unwrap_or_default();
+        let mac = spec.mac.map_or_else(|| address_of(&tap), |mac| mac.0);
+        let kind = Emulated::Net(NetConfig { tap, mac });
+        found.push(EmulatedConfig { kind, behind_viommu: behind(spec.iommu) });
+    }
+    for spec in args.serial.iter().filter(|spec| spec.hardware == Some(Hardware::VirtioConsole)) {
+        let output = spec.path.clone().unwrap_or_default();
+        let kind = Emulated::Console(ConsoleConfig { output, input: spec.input.clone() });
+        found.push(EmulatedConfig { kind, behind_viommu: behind(spec.iommu) });
+    }
     found
+}
+
+/// The address of a card for which none was given: of one's own making (bit 1 of the first byte), the same for the same tap.
+fn address_of(tap: &str) -> [u8; 6] {
+    // FNV-1a.
+    let hash =
+        tap.bytes().fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let [a, b, c, d] = hash.to_be_bytes();
+    [0x02, 0x6d, a, b, c, d]
 }
 
 fn disk(spec: &BlockSpec, refusals: &mut Vec<Refusal>) -> DiskConfig {
@@ -65,3 +107,6 @@ fn disk(spec: &BlockSpec, refusals: &mut Vec<Refusal>) -> DiskConfig {
     let format = spec.format.unwrap_or(ImageFormat::Raw);
     DiskConfig { path: spec.path.clone().unwrap_or_default(), format, options }
 }
+
+#[cfg(test)]
+mod tests;

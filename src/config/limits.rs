@@ -101,12 +101,12 @@ pub(super) fn assignment(found: &Assignment, refusals: &mut Vec<Refusal>) {
             format!("Assign at most {MOST_DEVICES} devices."),
         ));
     }
-    let disks = found.emulated.len().saturating_sub(1);
-    if found.vfio.len() <= MOST_DEVICES && found.vfio.len() + disks > MOST_DEVICES + 1 {
+    let more = found.emulated.len().saturating_sub(1);
+    if found.vfio.len() <= MOST_DEVICES && found.vfio.len() + more > MOST_DEVICES + 1 {
         refusals.push(Refusal::new(
-            "--block",
-            format!("is given {disks} times"),
-            format!("disks and assigned devices share {} places of the guest's first bus", MOST_DEVICES + 1),
+            "--block, --net and --serial",
+            format!("ask for {more} devices"),
+            format!("they share {} places of the guest's first bus with assigned devices", MOST_DEVICES + 1),
             "Give the guest fewer devices.",
         ));
     }

@@ -10,12 +10,12 @@ use devices::virtio::iommu::PollMode;
 use jail::{Denials, Pieces};
 
 use crate::cmdline::specs::{
-    GuestAddress, IommuChoice, MemSpec, MsiMode, SerialSpec, SerialType, VfioSpec, ViommuSpec,
+    GuestAddress, Hardware, IommuChoice, MemSpec, MsiMode, SerialSpec, SerialType, VfioSpec, ViommuSpec,
 };
 use crate::cmdline::{CheckArgs, IrqchipArg, RunArgs};
 use crate::errors::Refusal;
 
-pub use emulated::{DiskConfig, Emulated, EmulatedConfig};
+pub use emulated::{ConsoleConfig, DiskConfig, Emulated, EmulatedConfig, NetConfig};
 pub use limits::MOST_DEVICES;
 
 /// The architecture of host and guest, which is one.
@@ -80,7 +80,7 @@ pub struct Assignment {
     pub viommu: Option<ViommuConfig>,
     /// Devices of the host, in the user's order.
     pub vfio: Vec<VfioConfig>,
-    /// Emulated devices: the entropy device, then disks in the user's order.
+    /// Emulated devices: the entropy device, then disks, network cards and consoles, each in the user's order.
     pub emulated: Vec<EmulatedConfig>,
     /// Interrupt controller of an aarch64 guest.
     pub irqchip: IrqchipArg,
@@ -142,7 +142,7 @@ impl Config {
             initrd: args.initrd.clone(),
             params: args.params.join(" "),
             cpus,
-            serial: serial(args.serial.as_ref()),
+            serial: serial(&args.serial, &mut refusals),
             socket: args.socket.clone(),
             sandbox: sandbox(args),
             assignment,
@@ -217,7 +217,22 @@ fn device(spec: &VfioSpec, viommu: bool) -> VfioConfig {
     }
 }
 
-fn serial(spec: Option<&SerialSpec>) -> Serial {
+/// The first serial port, from all that were asked for.
+fn serial(specs: &[SerialSpec], refusals: &mut Vec<Refusal>) -> Serial {
+    let mut ports = specs.iter().filter(|spec| spec.hardware != Some(Hardware::VirtioConsole));
+    let first = ports.next();
+    if ports.next().is_some() {
+        refusals.push(Refusal::new(
+            "--serial",
+            "is given twice for the first serial port",
+            "the guest has one",
+            "Say hardware=virtio-console for the other.",
+        ));
+    }
+    place(first)
+}
+
+fn place(spec: Option<&SerialSpec>) -> Serial {
     match spec.map(|spec| (spec.kind, &spec.path)) {
         Some((Some(SerialType::File), Some(path))) => Serial::File(path.clone()),
         Some((Some(SerialType::None), _)) => Serial::None,

@@ -71,7 +71,7 @@ fn emulated_devices_stand_beside_the_viommu_unless_told_otherwise() {
 fn options_of_a_disk_reach_the_config() {
     let disk = |flags: &str| match good(flags).assignment.emulated.remove(1).kind {
         Emulated::Disk(disk) => (disk.path, disk.options),
-        Emulated::Rng => panic!("{flags}"),
+        other => panic!("{flags}: {other:?}"),
     };
     let (path, options) = disk("--block path=a/b,ro,sparse=off,block-size=4096,id=x,num-queues=16");
     assert_eq!(path, PathBuf::from("a/b"));
@@ -107,6 +107,7 @@ fn contradictions_and_limits_are_refused_with_their_reason() {
             Arch::X86_64,
             "cannot have msi=translate on x86_64: interrupts there go to",
         ),
+        ("--serial type=none --serial type=stdout", Arch::X86_64, "--serial is given twice for the first"),
         ("--irqchip its", Arch::X86_64, "--irqchip does not apply: an x86_64 guest has local APICs"),
         ("--vfio a,guest-address=00:05.0", Arch::X86_64, "cannot have guest-address=00:05.0"),
         ("--vfio a,guest-address=1d:00.0", Arch::X86_64, "Give BB:00.0 with a bus from 01 to 1c."),
@@ -117,7 +118,7 @@ fn contradictions_and_limits_are_refused_with_their_reason() {
             "guest-address=05:00.0 twice",
         ),
         (&many, Arch::X86_64, "--vfio is given 29 times"),
-        (&disks, Arch::X86_64, "--block is given 2 times: disks and assigned devices share 29 places"),
+        (&disks, Arch::X86_64, "ask for 2 devices: they share 29 places"),
         ("--block a,block-size=8192", Arch::X86_64, "--block cannot have block-size=8192"),
         ("--block a,num-queues=0", Arch::X86_64, "--block cannot have num-queues=0"),
         ("--block a,id=123456789012345678901", Arch::X86_64, "given 20 bytes"),

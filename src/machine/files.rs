@@ -1,25 +1,24 @@
-//! The files a guest boots from and keeps its disks in, opened before anything else happens.
+//! The files a guest boots from, and those of its emulated devices, opened before anything else happens.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use arch::ViommuShape;
-use rustix::fs::{FlockOperation, flock};
 
-use crate::config::{Config, DiskConfig, Emulated};
+use super::own;
+use crate::config::Config;
 use crate::errors::Refusal;
 use crate::plan::Plan;
-use crate::process::ImageFormat;
 
-/// Kernel, initial RAM disk and disks.
+/// Kernel, initial RAM disk, and what devices need.
 pub struct BootFiles {
     /// The kernel.
     pub kernel: File,
     /// The initial RAM disk.
     pub initrd: Option<File>,
-    /// Images of disks, in the configuration's order.
-    pub disks: Vec<File>,
+    /// What is each emulated device's own, in the configuration's order.
+    pub own: Vec<Vec<OwnedFd>>,
 }
 
 impl BootFiles {
@@ -30,14 +29,11 @@ impl BootFiles {
     pub fn open(config: &Config) -> Result<BootFiles, Vec<Refusal>> {
         let kernel = open("the kernel", &config.kernel);
         let initrd = config.initrd.as_deref().map(|path| open("the initial RAM disk", path)).transpose();
-        let disks = config.assignment.emulated.iter().filter_map(|device| match &device.kind {
-            Emulated::Disk(disk) => Some(open_disk(disk)),
-            Emulated::Rng => None,
-        });
-        let (disks, refused): (Vec<_>, Vec<_>) = disks.partition(Result::is_ok);
-        let disks = disks.into_iter().flatten().collect();
+        let own = config.assignment.emulated.iter().map(|device| own::open(&device.kind));
+        let (own, refused): (Vec<_>, Vec<_>) = own.partition(Result::is_ok);
+        let own = own.into_iter().flatten().collect();
         match (kernel, initrd) {
-            (Ok(kernel), Ok(initrd)) if refused.is_empty() => Ok(BootFiles { kernel, initrd, disks }),
+            (Ok(kernel), Ok(initrd)) if refused.is_empty() => Ok(BootFiles { kernel, initrd, own }),
             (kernel, initrd) => {
                 let refused = refused.into_iter().filter_map(Result::err);
                 Err(kernel.err().into_iter().chain(initrd.err()).chain(refused).collect())
@@ -73,52 +69,3 @@ fn open(what: &str, path: &Path) -> Result<File, Refusal> {
     }
     Ok(file)
 }
-
-/// Opens a disk's image.
-fn open_disk(disk: &DiskConfig) -> Result<File, Refusal> {
-    let DiskConfig { path, format, options } = disk;
-    let refused = |what: &str, why: String, remedy: &str| {
-        Refusal::new(format!("the disk {}", path.display()), what, why, remedy)
-    };
-    let unusable = |error: std::io::Error| {
-        let remedy =
-            "Name a file that this user can read and write, or say ro for a disk that the guest only reads.";
-        refused("cannot be opened", error.to_string(), remedy)
-    };
-    let file = OpenOptions::new().read(true).write(!options.read_only).open(path).map_err(unusable)?;
-    let kind = file.metadata().map_err(unusable)?.file_type();
-    if !kind.is_file() && !kind.is_block_device() {
-        let remedy = "Name a file that holds the disk's content.";
-        return Err(refused("cannot be used", "it is neither a file nor a block device".to_owned(), remedy));
-    }
-    let mut magic = [0; 4];
-    let layered = file.read_exact_at(&mut magic, 0).is_ok() && &magic == b"QFI\xfb";
-    let (why, remedy) = match (format, layered) {
-        (ImageFormat::Raw, true) => ("it looks like a qcow2 image", "If it is one, say format=qcow2."),
-        (ImageFormat::Qcow2, false) => ("it is no qcow2 image", "Leave format= out if it is a raw one."),
-        _ => return lock(file, disk),
-    };
-    Err(refused("cannot be used", why.to_owned(), remedy))
-}
-
-/// Keeps others from writing an image at the same time: two guests on one disk destroy it.
-fn lock(file: File, disk: &DiskConfig) -> Result<File, Refusal> {
-    let DiskConfig { path, options, .. } = disk;
-    let lock = if options.read_only {
-        FlockOperation::NonBlockingLockShared
-    } else {
-        FlockOperation::NonBlockingLockExclusive
-    };
-    match flock(&file, lock) {
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let why = "another process has locked it, most likely another machine";
-            let remedy = "Stop that one first, or say ro for both.";
-            Err(Refusal::new(format!("the disk {}", path.display()), "is in use", why, remedy))
-        }
-        // A file system without locks is no reason to go without the disk.
-        _ => Ok(file),
-    }
-}
-
-#[cfg(test)]
-mod tests;

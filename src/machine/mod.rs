@@ -15,6 +15,7 @@ mod files;
 mod island;
 mod life;
 mod outcome;
+mod own;
 mod pci;
 mod vcpus;
 
@@ -82,7 +83,7 @@ pub fn run(
     };
     let serial = board::add_devices(&parts, layout, console::output(&config.serial)?)?;
     let mut sandbox = Sandbox::new(config.sandbox)?;
-    let emulated = emulated::ready(plan, std::mem::take(&mut files.disks))?;
+    let emulated = emulated::ready(plan, std::mem::take(&mut files.own));
     let built = pci::assemble((&parts, layout), plan, &assigned, emulated, &mut sandbox)?;
     let (children, threads) = sandbox.into_parts();
     let undertaker =

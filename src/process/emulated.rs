@@ -9,7 +9,10 @@ use data_model::Bdf;
 use devices::irq::MsiController;
 use devices::pci::PciFunction;
 use devices::remote::Services;
-use devices::virtio::{Block, Dma, Image, PciDeps, Qcow2Image, RawImage, Rng, VirtioDevice, VirtioPciDevice};
+use devices::virtio::{
+    Block, Console, ConsoleEnds, Dma, Image, Net, PciDeps, Qcow2Image, RawImage, Rng, VirtioDevice,
+    VirtioPciDevice,
+};
 
 use super::setup::{EmulatedKind, EmulatedSetup, ImageFormat};
 
@@ -32,6 +35,14 @@ pub(super) fn device(setup: &EmulatedSetup, fds: Vec<OwnedFd>) -> Result<Box<dyn
                 }
             };
             Ok(Box::new(Block::new(image, options.clone())))
+        }
+        EmulatedKind::Net(mac) => {
+            let tap = fds.next().context("the network card's tap device is missing")?;
+            Ok(Box::new(Net::new(tap, *mac)))
+        }
+        EmulatedKind::Console { .. } => {
+            let output = fds.next().context("the console's output is missing")?;
+            Ok(Box::new(Console::new(ConsoleEnds { output, input: fds.next() })))
         }
     }
 }

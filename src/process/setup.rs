@@ -55,6 +55,13 @@ pub enum EmulatedKind {
     Rng,
     /// A disk. Descriptors: its image.
     Disk(ImageFormat, BlockOptions),
+    /// A network card with this address. Descriptors: a queue of the tap device.
+    Net([u8; 6]),
+    /// A console. Descriptors: its output, and its input if there is one.
+    Console {
+        /// Whether somebody can type.
+        input: bool,
+    },
 }
 
 /// How a disk's content lies in its image.
@@ -77,6 +84,8 @@ impl EmulatedSetup {
         match self.kind {
             EmulatedKind::Rng => "virtio-rng",
             EmulatedKind::Disk(..) => "virtio-blk",
+            EmulatedKind::Net(_) => "virtio-net",
+            EmulatedKind::Console { .. } => "virtio-console",
         }
     }
 
@@ -84,7 +93,8 @@ impl EmulatedSetup {
     pub fn descriptors(&self) -> usize {
         match self.kind {
             EmulatedKind::Rng => 0,
-            EmulatedKind::Disk(..) => 1,
+            EmulatedKind::Disk(..) | EmulatedKind::Net(_) | EmulatedKind::Console { input: false } => 1,
+            EmulatedKind::Console { input: true } => 2,
         }
     }
 }

@@ -52,3 +52,46 @@ fn what_cannot_be_a_disk_is_refused_with_its_reason() {
     std::fs::write(&layered, [0; 512]).unwrap();
     assert!(open_disk(&named).unwrap_err().to_string().contains("is no qcow2 image"));
 }
+
+fn console(output: &Path, input: Option<&Path>) -> Result<Vec<OwnedFd>, Refusal> {
+    let config = ConsoleConfig { output: output.into(), input: input.map(Path::to_owned) };
+    open(&Emulated::Console(config))
+}
+
+#[test]
+fn console_has_a_file_for_output_and_a_fifo_for_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, fifo) = (folder.path().join("out"), folder.path().join("in"));
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    std::fs::write(&file, "old").unwrap();
+    // Neither end of the FIFO has anybody at it yet, and nothing waits for that.
+    assert_eq!(console(&file, Some(&fifo)).unwrap().len(), 2);
+    assert_eq!(std::fs::read(&file).unwrap(), b"");
+    assert_eq!(console(&fifo, None).unwrap().len(), 1);
+}
+
+#[test]
+fn console_that_cannot_be_is_refused_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for (output, input, words) in [
+        (folder.path(), None, "cannot be opened: "),
+        (Path::new("/nowhere/out"), None, "cannot be opened: No such file"),
+        (file.as_path(), Some(file.as_path()), "cannot be input: it is a regular file"),
+        (file.as_path(), Some(Path::new("/nowhere/in")), "cannot be opened: No such file"),
+    ] {
+        let refusal = console(output, input).unwrap_err().to_string();
+        assert!(refusal.contains(words), "{refusal}");
+    }
+}
+
+#[test]
+fn tap_that_cannot_be_is_refused_with_the_kernels_words() {
+    let net = NetConfig { tap: "no/name".into(), mac: [0; 6] };
+    let refusal = open(&Emulated::Net(net)).unwrap_err().to_string();
+    assert!(
+        refusal.starts_with("--net cannot have tap-name=no/name: ") && refusal.contains("1 to 15"),
+        "{refusal}"
+    );
+}
