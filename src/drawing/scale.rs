@@ -10,6 +10,8 @@ pub struct Limits {
     pub thinnest: f64,
     /// No band is longer; those that would be are cut.
     pub longest: f64,
+    /// The smallest band is not longer than this: where there are few bands, a finer scale would only cut more of them.
+    pub smallest: f64,
 }
 
 /// The heights, and what they mean.
@@ -25,12 +27,13 @@ pub struct Heights {
 pub fn heights(sizes: &[u128], total: f64, limits: Limits) -> Heights {
     let sum = |scale: f64| -> f64 { sizes.iter().map(|size| height(*size, scale, limits).0).sum() };
     // More bytes a unit mean less height, so the scale is found by halving; 2^-20 to 2^64 bytes a unit.
-    let (mut fine, mut coarse) = (-20.0f64, 64.0f64);
+    let least = sizes.iter().min().map_or(1.0, |size| *size as f64 / limits.smallest);
+    let (mut fine, mut coarse) = (least.log2().max(-20.0), 64.0f64);
     for _ in 0..60 {
         let middle = (fine + coarse) / 2.0;
         if sum(middle.exp2()) > total { fine = middle } else { coarse = middle }
     }
-    let scale = coarse.exp2();
+    let scale = if sum(least) <= total { least } else { coarse.exp2() };
     Heights { bands: sizes.iter().map(|size| height(*size, scale, limits)).collect(), scale }
 }
 

@@ -15,7 +15,9 @@ const BAR: f64 = 56.0;
 /// Height of a line of labels.
 const LINE: f64 = 17.0;
 const SMALLEST_BAR: f64 = 380.0;
-const LIMITS: Limits = Limits { thinnest: 3.0, longest: 44.0 };
+const LIMITS: Limits = Limits { thinnest: 3.0, longest: 44.0, smallest: 20.0 };
+/// Where there are few bands, they may be longer.
+const LONGEST: f64 = 90.0;
 const LEGEND: f64 = 170.0;
 
 const STYLE: &str = "text{font-family:Helvetica,Arial,sans-serif;fill:#222}\
@@ -85,7 +87,8 @@ impl Panel {
         let bands = bands(report, domain);
         let sizes: Vec<u128> = bands.iter().map(|band| band.span.len_wide()).collect();
         let total = SMALLEST_BAR.max(LINE * bands.len() as f64);
-        let found = heights(&sizes, total, LIMITS);
+        let longest = (1.6 * total / bands.len() as f64).clamp(LIMITS.longest, LONGEST);
+        let found = heights(&sizes, total, Limits { longest, ..LIMITS });
         let kind = if domain.bypass { " (bypass)" } else { "" };
         Panel {
             name: format!("Domain {}{kind}", domain.id),

@@ -7,7 +7,7 @@ use super::scale::{Limits, heights};
 use super::{about, size, unattached};
 
 /// In lines.
-const LIMITS: Limits = Limits { thinnest: 1.0, longest: 4.0 };
+const LIMITS: Limits = Limits { thinnest: 1.0, longest: 4.0, smallest: 1.0 };
 /// Lines for each band on average.
 const LINES: f64 = 1.6;
 

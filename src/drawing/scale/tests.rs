@@ -1,6 +1,6 @@
 use super::*;
 
-const LIMITS: Limits = Limits { thinnest: 2.0, longest: 50.0 };
+const LIMITS: Limits = Limits { thinnest: 2.0, longest: 50.0, smallest: 50.0 };
 
 #[test]
 fn bands_are_to_scale_between_the_limits() {
@@ -29,4 +29,12 @@ fn cut_is_what_would_be_longer() {
     assert!(found.bands.iter().all(|(height, _)| *height == LIMITS.longest), "{found:?}");
     let short = heights(&[100, 100], 60.0, LIMITS);
     assert!(short.bands.iter().all(|(_, cut)| !cut), "{short:?}");
+}
+
+#[test]
+fn few_bands_are_not_all_cut_for_want_of_others() {
+    let limits = Limits { smallest: 20.0, ..LIMITS };
+    let found = heights(&[4096, 8192, 1 << 30], 1000.0, limits);
+    assert_eq!(found.bands, [(20.0, false), (40.0, false), (50.0, true)]);
+    assert_eq!(found.scale, 4096.0 / 20.0);
 }
