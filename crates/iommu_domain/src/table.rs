@@ -81,7 +81,9 @@ impl Table {
 
     /// A mapping that shares an address with `span`.
     pub fn overlapping(&self, span: Span) -> Option<Mapping> {
-        self.touching(span).next()
+        // Mappings do not overlap: when the last one that starts in time ends too early, all do.
+        let there = self.entries.at_or_before(span.last())?.mapping()?;
+        there.iova.overlaps(&span).then_some(there)
     }
 
     /// Adds a mapping; refused, with the one in the way, when it overlaps.
@@ -100,6 +102,10 @@ impl Table {
     /// The mappings inside `span`, as one extent; `None` when there is none. An error carries a mapping that `span`
     /// covers in part only (U4). Costs two look-ups and a walk over what is inside.
     pub fn extent(&self, span: Span) -> Result<Option<Extent>, Mapping> {
+        let exact = self.entries.at_or_before(span.last());
+        if exact.is_some_and(|entry| (entry.start, entry.last) == (span.start(), span.last())) {
+            return Ok(Some(Extent { span, count: 1 }));
+        }
         let cut = |at: u64| self.get(at).filter(|mapping| !span.covers(&mapping.iova));
         if let Some(mapping) = cut(span.start()).or_else(|| cut(span.last())) {
             return Err(mapping);

@@ -1,15 +1,11 @@
-//! An ordered map from first address to entry, packed: short sorted blocks in a tree.
+//! An ordered map from first address to entry, packed: short sorted blocks, in a list that is sorted by where they begin.
 //!
 //! A tree of single entries is half empty when keys rise or fall, as those of an address allocator do; a block that splits
-//! where it grows stays full. Invariants: no block is empty; a block's key is at most its first entry's, and above every
-//! entry of the block before it; two neighbours together hold more than half a block, so that nobody can make the
-//! map keep many blocks of a few entries each.
-
-use std::collections::BTreeMap;
-use std::ops::Bound::{Excluded, Unbounded};
+//! where it grows stays full. A look-up halves two arrays. Invariants: no block is empty, unless it is the only one; two neighbours together hold more
+//! than half a block, so that nobody can make the map keep many blocks of a few entries each.
 
 /// Entries of a block at most.
-const BLOCK: usize = 32;
+const BLOCK: usize = 64;
 const HALF: usize = BLOCK / 2;
 
 /// One entry; entries never overlap.
@@ -26,7 +22,9 @@ pub(super) struct Entry {
 /// The map.
 #[derive(Default)]
 pub(super) struct Packed {
-    blocks: BTreeMap<u64, Vec<Entry>>,
+    /// Where each block begins.
+    firsts: Vec<u64>,
+    blocks: Vec<Vec<Entry>>,
     len: usize,
 }
 
@@ -38,46 +36,41 @@ impl Packed {
 
     /// The last entry that starts at `at` or before.
     pub(super) fn at_or_before(&self, at: u64) -> Option<&Entry> {
-        self.falling(at).next()
+        let block = self.blocks.get(self.find(at)?)?;
+        block.get(before(block, at).checked_sub(1)?)
     }
 
     /// Entries that start at `at` or before, the last one first.
     pub(super) fn falling(&self, at: u64) -> impl Iterator<Item = &Entry> {
-        // Only in the first of these blocks may something start later.
-        let entries = self.blocks.range(..=at).rev().map(move |(_, block)| &block[..before(block, at)]);
-        entries.flat_map(|block| block.iter().rev())
+        let blocks = self.find(at).map_or(0, |index| index + 1);
+        let entries = self.blocks.iter().take(blocks).rev().flat_map(|block| block.iter().rev());
+        entries.skip_while(move |entry| entry.start > at)
     }
 
     /// Entries that start in the range, the first one first.
     pub(super) fn rising(&self, first: u64, last: u64) -> impl Iterator<Item = &Entry> {
-        let key = self.key_of(first).unwrap_or(first);
-        let entries = self.blocks.range(key..=last).flat_map(|(_, block)| block);
+        let entries = self.blocks.iter().skip(self.find(first).unwrap_or(0)).flatten();
         entries.skip_while(move |entry| entry.start < first).take_while(move |entry| entry.start <= last)
     }
 
     /// All entries, the first one first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.blocks.values().flatten()
+        self.blocks.iter().flatten()
     }
 
     /// Adds an entry that overlaps none.
     pub(super) fn insert(&mut self, entry: Entry) {
         self.len += 1;
-        let Some((&key, block)) = self.blocks.range_mut(..=entry.start).next_back() else {
-            // The key 0 keeps the lowest block open for whatever comes below.
-            self.blocks.insert(0, block_of(&[entry]));
-            return self.settle(0);
-        };
+        let index = self.find(entry.start).unwrap_or(0);
+        let Some(block) = self.blocks.get_mut(index) else { return self.add(0, block_of(&[entry])) };
         let place = before(block, entry.start);
         if block.len() < BLOCK {
-            return block.insert(place, entry);
+            block.insert(place, entry);
+            return self.note_first(index);
         }
         match place {
-            0 => {
-                let upper = std::mem::replace(block, block_of(&[entry]));
-                self.add(upper);
-            }
-            BLOCK => self.add(block_of(&[entry])),
+            0 => self.add(index, block_of(&[entry])),
+            BLOCK => self.add(index + 1, block_of(&[entry])),
             _ => {
                 let mut upper = block_of(&block[HALF..]);
                 block.truncate(HALF);
@@ -86,66 +79,84 @@ impl Packed {
                 } else {
                     block.insert(place, entry);
                 }
-                self.add(upper);
+                self.add(index + 1, upper);
             }
         }
-        self.settle(if place == BLOCK { entry.start } else { key });
+        self.settle(index + usize::from(place == BLOCK));
     }
 
     /// Removes the entries inside the range, and shows each.
     pub(super) fn remove(&mut self, first: u64, last: u64, mut gone: impl FnMut(&Entry)) {
-        let key = self.key_of(first).unwrap_or(first);
-        let mut removed = 0;
-        let take = |_: &u64, block: &mut Vec<Entry>| {
+        let begin = self.find(first).unwrap_or(0);
+        let mut empty = 0..0;
+        let mut index = begin;
+        while self.firsts.get(index).is_some_and(|start| *start <= last) {
+            let block = &mut self.blocks[index];
             let from = block.partition_point(|entry| entry.start < first);
             let to = block.partition_point(|entry| entry.last <= last);
             if from < to {
-                removed += to - from;
+                self.len -= to - from;
                 block.drain(from..to).for_each(|entry| gone(&entry));
             }
-            block.is_empty()
-        };
-        self.blocks.extract_if(key..=last, take).for_each(drop);
-        self.len -= removed;
-        for at in [first, last] {
-            if let Some(key) = self.key_of(at) {
-                self.settle(key);
+            if block.is_empty() {
+                // Those that are left lie before and after: the empty ones stand in a row.
+                empty = if empty.is_empty() { index..index + 1 } else { empty.start..index + 1 };
+            } else {
+                self.note_first(index);
             }
+            index += 1;
         }
+        if empty.len() == self.blocks.len() {
+            // A map that is emptied and filled in turn need not allocate each time.
+            empty.start += usize::from(!empty.is_empty());
+        }
+        if !empty.is_empty() {
+            self.blocks.drain(empty.clone());
+            self.firsts.drain(empty);
+        }
+        self.settle(begin + 1);
+        self.settle(begin);
     }
 
-    /// The key of the block in which an entry with this start would be.
-    fn key_of(&self, start: u64) -> Option<u64> {
-        self.blocks.range(..=start).next_back().map(|(key, _)| *key)
+    /// The block in which the last entry is that starts at `at` or before.
+    fn find(&self, at: u64) -> Option<usize> {
+        self.firsts.partition_point(|first| *first <= at).checked_sub(1)
     }
 
-    fn add(&mut self, block: Vec<Entry>) {
-        if let Some(first) = block.first() {
-            self.blocks.insert(first.start, block);
+    fn add(&mut self, index: usize, block: Vec<Entry>) {
+        self.firsts.insert(index, 0);
+        self.blocks.insert(index, block);
+        self.note_first(index);
+    }
+
+    fn note_first(&mut self, index: usize) {
+        let entry = self.blocks.get(index).and_then(|block| block.first());
+        if let (Some(first), Some(entry)) = (self.firsts.get_mut(index), entry) {
+            *first = entry.start;
         }
     }
 
     /// Joins a block that has become small with its neighbours.
-    fn settle(&mut self, key: u64) {
-        if self.blocks.get(&key).is_none_or(|block| block.len() > HALF) {
+    fn settle(&mut self, index: usize) {
+        if self.blocks.get(index).is_none_or(|block| block.len() > HALF) {
             return;
         }
-        self.join(key);
-        if let Some((&before, _)) = self.blocks.range(..key).next_back() {
+        self.join(index);
+        if let Some(before) = index.checked_sub(1) {
             self.join(before);
         }
     }
 
     /// Joins a block with the next one when both fit into half a block.
-    fn join(&mut self, key: u64) {
-        let Some((&next, after)) = self.blocks.range((Excluded(key), Unbounded)).next() else { return };
-        let len = after.len();
-        let Some(block) = self.blocks.get(&key).filter(|block| block.len() + len <= HALF) else { return };
-        debug_assert!(!block.is_empty());
-        if let Some(after) = self.blocks.remove(&next)
-            && let Some(block) = self.blocks.get_mut(&key)
-        {
-            block.extend(after);
+    fn join(&mut self, index: usize) {
+        let Some([block, after]) = self.blocks.get_mut(index..).and_then(|blocks| blocks.first_chunk_mut())
+        else {
+            return;
+        };
+        if block.len() + after.len() <= HALF {
+            block.append(after);
+            self.blocks.remove(index + 1);
+            self.firsts.remove(index + 1);
         }
     }
 }

@@ -7,16 +7,19 @@ fn entry(start: u64) -> Entry {
 impl Packed {
     /// Panics when an invariant of the module is broken.
     fn check(&self) {
-        let mut lens = Vec::new();
         let mut above = None;
-        for (key, block) in &self.blocks {
-            let first = block.first().expect("no block is empty").start;
-            assert!(*key <= first && above.is_none_or(|above| above < *key), "keys part the blocks");
+        assert_eq!(self.firsts.len(), self.blocks.len());
+        for (first, block) in self.firsts.iter().zip(&self.blocks) {
+            let Some(entry) = block.first() else {
+                return assert_eq!((self.blocks.len(), self.len()), (1, 0));
+            };
+            assert_eq!(entry.start, *first);
+            assert!(above.is_none_or(|above| above < *first), "blocks follow one another");
             assert!(block.is_sorted_by_key(|entry| entry.start) && block.len() <= BLOCK);
             assert!(block.capacity() <= BLOCK, "a block is one allocation of one size");
             above = block.last().map(|entry| entry.last);
-            lens.push(block.len());
         }
+        let lens: Vec<_> = self.blocks.iter().map(Vec::len).collect();
         assert!(lens.windows(2).all(|pair| pair[0] + pair[1] > BLOCK / 2), "neighbours are small: {lens:?}");
         assert_eq!(lens.iter().sum::<usize>(), self.len());
     }
@@ -59,7 +62,10 @@ fn whatever_the_order_everything_is_found_and_removed() {
         assert_eq!(gone, [entry(3 * key)]);
         map.check();
     }
-    assert_eq!((map.len(), map.blocks.len()), (0, 0));
+    assert_eq!((map.len(), map.blocks.len()), (0, 1));
+    assert_eq!(map.at_or_before(u64::MAX), None);
+    map.insert(entry(5));
+    map.check();
 }
 
 #[test]
