@@ -20,10 +20,11 @@ pub fn address_in(line: &str) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok()
 }
 
-/// The third of four words that an SMMU's driver prints below an event.
+/// The third of four words that an SMMU's driver prints below an event; others may have printed in between.
 fn dumped(lines: &[&str]) -> Option<u64> {
     let word = |line: &&str| u64::from_str_radix(line.rsplit_once("\t0x")?.1.trim(), 16).ok();
-    let words: Vec<u64> = lines.iter().take(4).map_while(word).collect();
+    let own = lines.iter().filter(|line| line.contains("arm-smmu-v3"));
+    let words: Vec<u64> = own.take(4).map_while(word).collect();
     (words.len() == 4).then(|| words[2])
 }
 

@@ -22,6 +22,7 @@ fn faults_are_told_from_the_iommus_ordinary_lines() {
 fn every_form_of_a_fault_gives_its_address() {
     let arm = "arm-smmu-v3 arm-smmu-v3.0.auto: event 0x10 received:\n\
                arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000010000000010\n\
+               clocksource: Long readout interval\n\
                arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000020800000000\n\
                arm-smmu-v3 arm-smmu-v3.0.auto: \t0x00000005dead0200\n\
                arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000000000000000\n";

@@ -8,8 +8,11 @@ const RIG: [&str; 2] = ["in-guest --rounds 10", "space"];
 
 /// All of them.
 pub(super) fn all(arch: Arch) -> Vec<Scenario> {
-    // On machines where messages are writes it has not been seen to pass yet.
-    if arch.messages_are_writes() { Vec::new() } else { vec![scenario("vfio-in-guest", &[])] }
+    let mut scenarios = vec![scenario("vfio-in-guest", &[])];
+    if arch.messages_are_writes() {
+        scenarios.push(scenario("vfio-in-guest-translate", &["--virtio-iommu=msi=translate"]));
+    }
+    scenarios
 }
 
 /// The disk is read by the kernel's driver before and after.
