@@ -15,6 +15,18 @@ pub enum Arch {
     Aarch64,
 }
 
+/// The interrupt controller of an aarch64 lab host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Gic {
+    /// GICv2 with a GICv2m frame: MSIs are not isolated.
+    #[value(name = "2")]
+    V2,
+    /// GICv3 with an ITS.
+    #[default]
+    #[value(name = "3")]
+    V3,
+}
+
 impl Arch {
     /// The name that users type and that log folders carry.
     pub fn name(self) -> &'static str {
@@ -81,9 +93,9 @@ impl Arch {
     }
 
     /// The emulated computer: a real IOMMU in front of the PCI bus, and virtualisation for its kernel.
-    pub fn machine(self) -> &'static [&'static str] {
-        match self {
-            Arch::X86_64 => &[
+    pub fn machine(self, gic: Gic) -> &'static [&'static str] {
+        match (self, gic) {
+            (Arch::X86_64, _) => &[
                 "-machine",
                 "q35,kernel-irqchip=split",
                 "-cpu",
@@ -91,7 +103,13 @@ impl Arch {
                 "-device",
                 "intel-iommu,intremap=on,device-iotlb=on",
             ],
-            Arch::Aarch64 => &[
+            (Arch::Aarch64, Gic::V2) => &[
+                "-machine",
+                "virt,virtualization=on,gic-version=2,iommu=smmuv3",
+                "-cpu",
+                "max,pauth-impdef=on",
+            ],
+            (Arch::Aarch64, Gic::V3) => &[
                 "-machine",
                 "virt,virtualization=on,gic-version=3,iommu=smmuv3",
                 "-cpu",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 
-use crate::arch::Arch;
+use crate::arch::{Arch, Gic};
 use crate::bench::{Extent, Wish};
 use crate::lab::Choices;
 
@@ -32,9 +32,12 @@ pub enum Command {
     Test {
         #[command(flatten)]
         common: Common,
-        /// Only scenarios whose name contains this
-        #[arg(long, value_name = "NAME")]
-        only: Option<String>,
+        /// Only scenarios whose name contains this, or one of these
+        #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+        only: Vec<String>,
+        /// Also the scenarios that take long: each process killed at each moment, twenty reboots
+        #[arg(long)]
+        long: bool,
         /// Add this many plain starts and ends, to see whether anything piles up
         #[arg(long, value_name = "N", default_value_t = 0)]
         cycles: u32,
@@ -120,6 +123,9 @@ pub struct Common {
     /// Architecture of the lab host and of mixvm
     #[arg(long, value_enum, default_value = "x86_64")]
     arch: Arch,
+    /// Interrupt controller of an aarch64 lab host: 3, or 2 for one that does not isolate MSIs
+    #[arg(long, value_enum, default_value = "3")]
+    gic: Gic,
     /// Seconds without progress after which a run counts as stalled
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     stall: u32,
@@ -139,7 +145,7 @@ pub struct Common {
 
 impl From<Common> for Choices {
     fn from(common: Common) -> Self {
-        let Common { arch, stall, refresh, vmm, host_kernel, guest_kernel } = common;
-        Self { arch, stall, refresh, vmm, host_kernel, guest_kernel }
+        let Common { arch, gic, stall, refresh, vmm, host_kernel, guest_kernel } = common;
+        Self { arch, gic, stall, refresh, vmm, host_kernel, guest_kernel }
     }
 }

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 
+use crate::arch::Gic;
 use crate::exec::quoted;
 use crate::job::{Job, Step};
 use crate::lab::{Choices, Lab};
 use crate::paths::Paths;
 use crate::qemu::Device;
 use crate::report::Report;
-use crate::scenarios::{self, Scenario};
+use crate::scenarios::{self, Errand, GICV2_ERRANDS, Scenario};
 use crate::summary::{Phase, Summary};
 use crate::ui::Ui;
 use crate::vmm::Program;
@@ -66,16 +67,39 @@ pub fn demo(choices: Choices, json: bool, ui: &mut Ui) -> Result<Verdict> {
     Ok(Verdict::Failed)
 }
 
-/// `cargo lab test`.
-pub fn test(choices: Choices, only: Option<&str>, cycles: u32, ui: &mut Ui) -> Result<Verdict> {
-    let wanted = |scenario: &Scenario| only.is_none_or(|part| scenario.guest.name.contains(part));
-    let chosen: Vec<_> =
-        scenarios::all(choices.arch).into_iter().filter(wanted).chain(scenarios::cycles(cycles)).collect();
-    if chosen.is_empty() {
-        return Err(anyhow!("no scenario's name contains {:?}", only.unwrap_or_default()));
+/// Which scenarios `cargo lab test` runs.
+pub struct Selection {
+    /// Those whose names contain one of these; empty: all.
+    pub only: Vec<String>,
+    /// Also those that take long.
+    pub long: bool,
+    /// So many plain starts and ends besides.
+    pub cycles: u32,
+}
+
+impl Selection {
+    fn scenarios(&self, choices: &Choices) -> Result<Vec<Scenario>> {
+        let named = |scenario: &Scenario| self.only.iter().any(|part| scenario.guest.name.contains(part));
+        // Who names a scenario wants it, long or not.
+        let all = scenarios::all(choices.arch, choices.gic, self.long || !self.only.is_empty());
+        let wanted = all.into_iter().filter(|scenario| self.only.is_empty() || named(scenario));
+        let chosen: Vec<_> = wanted.chain(scenarios::cycles(self.cycles)).collect();
+        if chosen.is_empty() {
+            return Err(anyhow!("no scenario's name contains {:?}", self.only.join(",")));
+        }
+        Ok(chosen)
     }
+}
+
+/// `cargo lab test`.
+pub fn test(choices: Choices, selection: &Selection, ui: &mut Ui) -> Result<Verdict> {
+    let chosen = selection.scenarios(&choices)?;
     let lab = prepare(choices, "test", &[Program::Mixvm, Program::Rig], ui)?;
-    let job = job(&lab, BOTH.into(), &chosen);
+    let errands = if lab.choices.gic == Gic::V2 { &GICV2_ERRANDS[..] } else { &[] };
+    let mut job = job(&lab, BOTH.into(), &chosen);
+    if !errands.is_empty() {
+        job.steps.splice(..1, errands.iter().map(step));
+    }
     ui.phase("boot");
     let outcome = lab.run(&job, &lab.paths.log(RUN), ui)?;
     ui.finish();
@@ -85,13 +109,18 @@ pub fn test(choices: Choices, only: Option<&str>, cycles: u32, ui: &mut Ui) -> R
         failures.iter().for_each(|failure| println!("{:<20}   {failure}", ""));
         failed += usize::from(!failures.is_empty());
     };
-    line(CHECK, String::new(), &check_failures(&lab));
+    for errand in errands {
+        line(errand.name, String::new(), &errand.failures(&lab.results(errand.name)));
+    }
+    if errands.is_empty() {
+        line(CHECK, String::new(), &check_failures(&lab));
+    }
     for scenario in &chosen {
         let report = Report::read(&lab.results(&scenario.guest.name));
         line(&scenario.guest.name, detail(&report), &scenarios::failures(scenario, &report, &lab.disk));
     }
     println!("lab host retries: {}; logs: {}", outcome.retries, lab.paths.run.display());
-    println!("{} passed, {failed} failed", chosen.len() + 1 - failed);
+    println!("{} passed, {failed} failed", chosen.len() + errands.len().max(1) - failed);
     Ok(if failed == 0 { Verdict::Passed } else { Verdict::Failed })
 }
 
@@ -146,6 +175,10 @@ fn job(lab: &Lab, devices: Vec<Device>, scenarios: &[Scenario]) -> Job {
     let mut steps = vec![Step::Check { name: CHECK.into(), devices: devices.clone() }];
     steps.extend(scenarios.iter().map(|scenario| Step::Guest(scenario.guest.clone())));
     Job { devices, steps, guest_stall: lab.choices.stall.saturating_sub(10), ..Job::default() }
+}
+
+fn step(errand: &Errand) -> Step {
+    Step::Command { name: errand.name.into(), limit: 60, shell: errand.shell.into() }
 }
 
 fn check_failures(lab: &Lab) -> Vec<String> {

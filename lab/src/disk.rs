@@ -25,6 +25,8 @@ pub struct Disk {
     pub path: PathBuf,
     /// SHA-256 of the first [`PATTERN_MIB`] MiB, in hexadecimal.
     pub digest: String,
+    /// SHA-256 of its first MiB.
+    pub first_mib: String,
 }
 
 impl Disk {
@@ -37,19 +39,27 @@ impl Disk {
 /// Returns the image in `cache`, made first when it is not there yet.
 pub fn disk(cache: &Path) -> Result<Disk> {
     let path = cache.join(format!("pattern-{PATTERN_MIB}-{SCRATCH_MIB}.img"));
-    let digest_path = path.with_extension("sha256");
-    if !(path.is_file() && digest_path.is_file() && cache.join(PATTERN).is_file()) {
+    let digests = path.with_extension("sha256");
+    let bare = cache.join(PATTERN);
+    let complete = || fs::read_to_string(&digests).is_ok_and(|text| text.lines().count() == 2);
+    if !(path.is_file() && bare.is_file() && complete()) {
         let mut image = pattern(PATTERN_MIB * MIB);
-        let bare = cache.join(PATTERN);
-        fs::write(&bare, &image).with_context(|| format!("writing {}", bare.display()))?;
-        let digest = exec::answer(Command::new("sha256sum").arg(&bare))?;
+        let first_mib = digest(&image[..MIB], &bare)?;
+        let lines = format!("{}\n{first_mib}", digest(&image, &bare)?);
         image.resize((PATTERN_MIB + SCRATCH_MIB) * MIB, 0);
         write_whole(&path, &image)?;
-        write_whole(&digest_path, digest.split(' ').next().unwrap_or_default().as_bytes())?;
+        write_whole(&digests, lines.as_bytes())?;
     }
-    let digest =
-        fs::read_to_string(&digest_path).with_context(|| format!("reading {}", digest_path.display()))?;
-    Ok(Disk { path, digest })
+    let text = fs::read_to_string(&digests).with_context(|| format!("reading {}", digests.display()))?;
+    let (digest, first_mib) = text.split_once('\n').context("a digest of the disk is missing")?;
+    Ok(Disk { path, digest: digest.to_owned(), first_mib: first_mib.to_owned() })
+}
+
+/// SHA-256 in hexadecimal; the bytes stay in `file`.
+fn digest(bytes: &[u8], file: &Path) -> Result<String> {
+    fs::write(file, bytes).with_context(|| format!("writing {}", file.display()))?;
+    let answer = exec::answer(Command::new("sha256sum").arg(file))?;
+    Ok(answer.split(' ').next().unwrap_or_default().to_owned())
 }
 
 /// `length` bytes that repeat nowhere, so that a page read from the wrong place changes the digest.

@@ -20,6 +20,7 @@ use crate::root::Entry;
 const COMMON: &str = include_str!("scripts/common.sh");
 const HOST_LIBRARY: &str = include_str!("scripts/host.sh");
 const HOST_CONTROL: &str = include_str!("scripts/control.sh");
+const HOST_STRESS: &str = include_str!("scripts/stress.sh");
 const HOST_INIT: &str = include_str!("scripts/host-init.sh");
 const BENCH_INIT: &str = include_str!("scripts/bench-guest.sh");
 const GUEST_INIT: &str = include_str!("scripts/guest-init.sh");
@@ -47,6 +48,7 @@ pub fn host(arch: Arch, packages: &Packages, with_modules: bool, folder: &Path) 
         ("lib/common.sh", COMMON),
         ("lib/host.sh", HOST_LIBRARY),
         ("lib/control.sh", HOST_CONTROL),
+        ("lib/stress.sh", HOST_STRESS),
     ];
     pack(Contents { name: "host", modules, scripts }, packages, folder)
 }

@@ -8,6 +8,15 @@ use std::path::PathBuf;
 use crate::exec::quoted;
 use crate::qemu::Device;
 
+/// `kill -9` of one of the VMM's processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strike {
+    /// When, as `scripts/stress.sh` knows it: `start`, `boot`, `dma`, `idle`.
+    pub moment: &'static str,
+    /// Whom: `main` or the role of a worker, shell text.
+    pub victim: &'static str,
+}
+
 /// One life of the VMM.
 #[derive(Clone, Debug)]
 pub struct Guest {
@@ -25,9 +34,22 @@ pub struct Guest {
     pub actions: Vec<&'static str>,
     /// What the action `rig` runs, one after the other: words of the program `rig`, none with a comma in it.
     pub rig: Vec<&'static str>,
+    /// What follows each device's address on the VMM's command line.
+    pub device_options: &'static str,
+    /// Its kernel: [`UNPACKED`] or [`PACKED`].
+    pub kernel: &'static str,
+    /// How its life is cut short, if it is.
+    pub strike: Option<Strike>,
     /// Further options of `mixvm run`; `--virtio-iommu` without a value is given unless it is among them.
     pub options: Vec<String>,
 }
+
+/// The guest's kernel, unpacked where it came packed: in the shared folder, and in the lab host's memory.
+pub const UNPACKED: &str = "guest-kernel";
+/// The same as its package holds it.
+pub const PACKED: &str = "guest-kernel-packed";
+/// The guest's root file system, likewise.
+pub const ROOT: &str = "guest.img";
 
 /// One thing that the lab host does.
 #[derive(Clone, Debug)]
@@ -92,8 +114,9 @@ impl Job {
             }
             Step::Guest(guest) => {
                 let functions: Vec<_> = guest.devices.iter().map(|device| bdf(*device)).collect();
+                let strike = guest.strike.map(|strike| strike.words()).unwrap_or_default();
                 format!(
-                    "guest {} {} \"{}\" {}",
+                    "{strike}guest {} {} \"{}\" {}",
                     quoted(&guest.name),
                     self.guest_stall,
                     functions.join(" "),
@@ -104,6 +127,13 @@ impl Job {
                 format!("command_step {} {limit} {}", quoted(name), quoted(shell))
             }
         }
+    }
+}
+
+impl Strike {
+    /// What goes before the guest's own words.
+    fn words(self) -> String {
+        format!("kill_at {} \"{}\" ", self.moment, self.victim)
     }
 }
 
@@ -119,16 +149,17 @@ impl Guest {
         );
         let mut words: Vec<String> = ["mixvm", "run", "--cpus"].map(str::to_owned).into();
         words.extend([self.cpus.to_string(), "--mem".into(), self.memory_mib.to_string()]);
-        words.extend(["--initrd", "/lab/guest.img", "-p"].map(str::to_owned));
+        words.extend(["--initrd".to_owned(), format!("/guest/{ROOT}"), "-p".to_owned()]);
         words.push(quoted(params.trim_end()));
         if !self.options.iter().any(|option| option.starts_with("--virtio-iommu")) {
             words.push("--virtio-iommu".into());
         }
         for device in &self.devices {
-            words.extend(["--vfio".to_owned(), format!("\"{}\"", bdf(*device))]);
+            words.extend(["--vfio".to_owned(), format!("\"{}{}\"", bdf(*device), self.device_options)]);
         }
         words.extend(self.options.iter().map(|option| quoted(option)));
-        words.extend(["-s", "/run/vm.sock", "--serial", SERIAL, "/lab/guest-kernel"].map(str::to_owned));
+        words.extend(["-s", "/run/vm.sock", "--serial", SERIAL].map(str::to_owned));
+        words.push(format!("/guest/{}", self.kernel));
         words
     }
 }

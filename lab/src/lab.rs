@@ -8,11 +8,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::apt;
-use crate::arch::Arch;
+use crate::arch::{Arch, Gic};
 use crate::console::{Mark, guest_fact};
 use crate::disk::{self, Disk};
 use crate::initramfs;
-use crate::job::Job;
+use crate::job::{Job, PACKED, ROOT, UNPACKED};
+use crate::kernel;
 use crate::packages;
 use crate::paths::Paths;
 use crate::qemu::Host;
@@ -31,6 +32,8 @@ const CPUS: u32 = 2;
 pub struct Choices {
     /// The lab host's architecture.
     pub arch: Arch,
+    /// Its interrupt controller, where there is a choice.
+    pub gic: Gic,
     /// Seconds without a progress mark after which a run counts as stalled.
     pub stall: u32,
     /// Look for newer packages than those in the cache.
@@ -60,6 +63,7 @@ pub struct Lab {
     host_kernel: PathBuf,
     host_initrd: PathBuf,
     guest_kernel: PathBuf,
+    packed_kernel: PathBuf,
     guest_initrd: PathBuf,
     /// What goes onto a guest's disk.
     guest_files: Vec<root::Entry>,
@@ -69,6 +73,9 @@ impl Lab {
     /// Brings everything up to date. Phases already done by an earlier run cost next to nothing.
     pub fn prepare(choices: Choices, paths: Paths, programs: &[Program], ui: &mut Ui) -> Result<Self> {
         let arch = choices.arch;
+        if choices.gic == Gic::V2 && arch != Arch::Aarch64 {
+            bail!("--gic 2 is for a lab host with --arch aarch64");
+        }
         ui.logs(&paths.run);
         ui.phase("packages");
         let cache_lock = paths.hold_cache()?;
@@ -96,9 +103,11 @@ impl Lab {
         let tools = tools.unwrap_or_default();
         let guest_files = initramfs::guest_files(&packages, with_modules)?;
         let disk = disk::disk(&paths.cache)?;
+        let unpacked = kernel::unpacked(&packages.kernel, &paths.images)?;
         drop(cache_lock);
         let host_kernel = choices.host_kernel.clone().unwrap_or_else(|| packages.kernel.clone());
-        let guest_kernel = choices.guest_kernel.clone().unwrap_or_else(|| packages.kernel.clone());
+        let packed_kernel = choices.guest_kernel.clone().unwrap_or_else(|| packages.kernel.clone());
+        let guest_kernel = choices.guest_kernel.clone().unwrap_or(unpacked);
         Ok(Self {
             choices,
             paths,
@@ -110,6 +119,7 @@ impl Lab {
             host_kernel,
             host_initrd,
             guest_kernel,
+            packed_kernel,
             guest_initrd,
             guest_files,
         })
@@ -148,6 +158,7 @@ impl Lab {
     fn command(&self, job: &Job, interactive: bool) -> Command {
         let host = Host {
             arch: self.choices.arch,
+            gic: self.choices.gic,
             kernel: self.host_kernel.clone(),
             initrd: self.host_initrd.clone(),
             disk: self.disk.path.clone(),
@@ -170,7 +181,8 @@ impl Lab {
             fs::create_dir_all(share.join(folder))
                 .with_context(|| format!("creating {}", share.display()))?;
         }
-        let mut files: Vec<(&Path, String)> = vec![(&self.guest_kernel, "guest-kernel".into())];
+        let mut files: Vec<(&Path, String)> =
+            vec![(&self.guest_kernel, UNPACKED.into()), (&self.packed_kernel, PACKED.into())];
         files.extend(self.vmm.iter().map(|vmm| (vmm.as_path(), "bin/mixvm".into())));
         files.extend(self.rig.iter().map(|rig| (rig.as_path(), "bin/rig".into())));
         files.extend(job.files.iter().map(|(source, name)| (source.as_path(), format!("bin/{name}"))));
@@ -180,7 +192,7 @@ impl Lab {
         let mut image = fs::read(&self.guest_initrd)
             .with_context(|| format!("reading {}", self.guest_initrd.display()))?;
         image.extend(&self.tools);
-        fs::write(share.join("guest.img"), image).context("writing the guest's root file system")?;
+        fs::write(share.join(ROOT), image).context("writing the guest's root file system")?;
         if job.wants(root::PATH) {
             let log = self.paths.log("images");
             root::make(&share.join("root.img"), &self.guest_files, &self.disk.pattern(), &log)?;

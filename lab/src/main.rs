@@ -14,6 +14,7 @@ mod exec;
 mod faults;
 mod initramfs;
 mod job;
+mod kernel;
 mod lab;
 mod modules;
 mod packages;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{Exec, Verdict};
+use crate::commands::{Exec, Selection, Verdict};
 use crate::ui::Ui;
 use crate::vmm::Program;
 
@@ -41,8 +42,8 @@ fn main() -> ExitCode {
     let mut ui = Ui::new();
     let verdict = match Cli::parse().command {
         Command::Demo { common, json } => commands::demo(common.into(), json, &mut ui),
-        Command::Test { common, only, cycles } => {
-            commands::test(common.into(), only.as_deref(), cycles, &mut ui)
+        Command::Test { common, only, long, cycles } => {
+            commands::test(common.into(), &Selection { only, long, cycles }, &mut ui)
         }
         Command::Bench { common, args } => {
             args.wish().and_then(|wish| bench::bench(common.into(), &wish, &mut ui))

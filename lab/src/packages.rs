@@ -16,7 +16,7 @@ struct Need {
     why: &'static str,
 }
 
-fn needs(arch: Arch) -> [Need; 2] {
+fn needs(arch: Arch) -> [Need; 3] {
     [
         Need {
             program: arch.qemu(),
@@ -24,6 +24,7 @@ fn needs(arch: Arch) -> [Need; 2] {
             why: "plays the lab host: a computer with an IOMMU, VFIO and KVM",
         },
         Need { program: "xz", package: "xz-utils", why: "unpacks the kernel modules" },
+        Need { program: "zstd", package: "zstd", why: "unpacks the guest's kernel" },
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::arch::Arch;
+use crate::arch::{Arch, Gic};
 
 /// The devices that the lab host can have for its guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ impl Device {
 pub struct Host<'a> {
     /// What it is.
     pub arch: Arch,
+    /// Its interrupt controller, where there is a choice.
+    pub gic: Gic,
     /// Its kernel.
     pub kernel: PathBuf,
     /// Its initramfs.
@@ -51,7 +53,7 @@ impl Host<'_> {
     /// All words after the program's name.
     pub fn words(&self) -> Vec<String> {
         let mut words: Vec<String> = ["-accel", "tcg,thread=multi"].map(str::to_owned).into();
-        words.extend(self.arch.machine().iter().map(|word| (*word).to_owned()));
+        words.extend(self.arch.machine(self.gic).iter().map(|word| (*word).to_owned()));
         let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
         add("-smp", self.cpus.to_string());
         add("-m", self.memory_mib.to_string());

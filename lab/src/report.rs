@@ -52,6 +52,21 @@ pub struct Halt {
     pub refused: Vec<String>,
 }
 
+/// What a process of the VMM held at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sample {
+    /// The moment's name.
+    pub moment: String,
+    /// The process: `mixvm` is main, the others are called by their role.
+    pub role: String,
+    /// Open descriptors.
+    pub descriptors: u64,
+    /// Memory of its own that is present (not guest RAM), in KiB.
+    pub memory_kib: u64,
+    /// Locked memory, in KiB.
+    pub locked_kib: u64,
+}
+
 /// One guest's life, as the guest and the host told it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
@@ -63,6 +78,8 @@ pub struct Report {
     pub said: String,
     /// SHA-256 that the guest read through the device.
     pub digest: Option<String>,
+    /// SHA-256 of the first MiB, in a life that reads no more.
+    pub first_mib: Option<String>,
     /// Whether a copy made by the device read back right.
     pub write: Option<String>,
     /// `ok` when the network answered.
@@ -103,6 +120,14 @@ pub struct Report {
     pub pinned_pages: Option<i64>,
     /// The halt, where there was one.
     pub halt: Halt,
+    /// Processes of the VMM after the end.
+    pub processes: Option<u64>,
+    /// The moment and the process, when one was killed.
+    pub struck: Option<String>,
+    /// Threads of the guest's processors when a process was killed before they ran.
+    pub vcpus: Option<u64>,
+    /// What the VMM's processes held, at the moments that the guest chose.
+    pub samples: Vec<Sample>,
     /// Lines of the host's kernel about DMA faults.
     pub host_faults: Vec<String>,
     /// The virtual IOMMU while the guest waited.
@@ -148,6 +173,7 @@ impl Report {
         match (key, words.as_slice()) {
             ("emulated", [word, answer]) => drop(self.emulated.insert((*word).into(), (*answer).into())),
             ("digest", [digest]) => self.digest = Some((*digest).to_owned()),
+            ("one-mib", [digest]) => self.first_mib = Some((*digest).to_owned()),
             ("write", [word]) => self.write = Some((*word).to_owned()),
             ("ping", [word]) => self.ping = Some((*word).to_owned()),
             ("rebound", [cycle]) => self.rebinds = cycle.parse().unwrap_or(0),
@@ -180,6 +206,10 @@ impl Report {
             Some(("console-halted", bytes)) => self.halt.console = bytes.trim().parse().ok(),
             Some(("pinned-halted", pages)) => self.halt.pinned_pages = pages.trim().parse().ok(),
             Some(("control-failed", command)) => self.halt.refused.push(command.to_owned()),
+            Some(("processes", count)) => self.processes = count.trim().parse().ok(),
+            Some(("struck", whom)) => self.struck = Some(whom.trim().to_owned()),
+            Some(("vcpus", count)) => self.vcpus = count.trim().parse().ok(),
+            Some(("sample", words)) => self.samples.extend(sample(words)),
             Some(("group-free", bdf)) => self.free.push(bdf.to_owned()),
             Some(("group-busy", bdf)) => self.busy.push(bdf.to_owned()),
             Some(("retry", count)) => self.retries += count.trim().parse().unwrap_or(1),
@@ -192,6 +222,14 @@ impl Report {
     pub fn interrupts(&self, prefix: &str) -> u64 {
         self.vectors.iter().filter(|v| v.name.starts_with(prefix)).map(|v| v.taken).sum()
     }
+}
+
+/// Moment, process, descriptors, memory, locked memory.
+fn sample(words: &str) -> Option<Sample> {
+    let mut words = words.split_whitespace();
+    let (moment, role) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut number = || words.next()?.parse().ok();
+    Some(Sample { moment, role, descriptors: number()?, memory_kib: number()?, locked_kib: number()? })
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub struct Size {
     pub kernel: u64,
     /// Addresses that a disk aims at.
     pub probes: u64,
+    /// Also the scenarios of the lab that take long.
+    pub long: bool,
     pub seed: u64,
 }
 
@@ -45,6 +47,7 @@ pub const CI: Size = Size {
     fuzz: 100,
     kernel: 1_000_000,
     probes: 20_000,
+    long: false,
     seed: 1,
 };
 /// Hours.
@@ -55,6 +58,7 @@ const NIGHT: Size = Size {
     fuzz: 5_000,
     kernel: 20_000_000,
     probes: 1_000_000,
+    long: true,
     seed: 1,
 };
 
@@ -69,6 +73,7 @@ impl Size {
             fuzz: part(CI.fuzz, NIGHT.fuzz),
             kernel: part(CI.kernel, NIGHT.kernel),
             probes: part(CI.probes, NIGHT.probes),
+            long: true,
             seed,
         }
     }

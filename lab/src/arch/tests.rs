@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::Arch;
+use super::{Arch, Gic};
 
 #[test]
 fn users_type_the_name_that_logs_carry() {
@@ -14,8 +14,11 @@ fn users_type_the_name_that_logs_carry() {
 
 #[test]
 fn both_hosts_have_an_iommu_and_keep_a_periodic_tick() {
-    assert!(Arch::X86_64.machine().iter().any(|word| word.starts_with("intel-iommu,intremap=on")));
-    assert!(Arch::Aarch64.machine().iter().any(|word| word.contains("iommu=smmuv3")));
+    for (gic, version) in [(Gic::V2, "gic-version=2"), (Gic::V3, "gic-version=3")] {
+        let any = |arch: Arch, part: &str| arch.machine(gic).iter().any(|word| word.contains(part));
+        assert!(any(Arch::X86_64, "intel-iommu,intremap=on"));
+        assert!(any(Arch::Aarch64, "iommu=smmuv3") && any(Arch::Aarch64, version));
+    }
     for arch in Arch::value_variants() {
         for word in ["nohz=off", "highres=off", "panic=-1"] {
             assert!(arch.host_cmdline().split(' ').any(|w| w == word), "{} lacks {word}", arch.name());

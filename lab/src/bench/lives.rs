@@ -85,7 +85,7 @@ fn qemu(arch: Arch, viommu: bool, params: &str) -> String {
     format!(
         "{program} peer {program} -accel kvm -machine {machine},memory-backend=ram -cpu host -smp 1 -m {MEMORY_MIB} \
          -object memory-backend-memfd,id=ram,size={MEMORY_MIB}M,share=on -nodefaults -no-user-config -no-reboot \
-         -display none -serial stdio -kernel /mnt/guest-kernel -initrd /mnt/guest.img -append {params} {viommu} \
+         -display none -serial stdio -kernel /mnt/guest-kernel-packed -initrd /mnt/guest.img -append {params} {viommu} \
          -device vfio-pci,host=$NVME"
     )
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{Guest, Job, Step};
+use super::{Guest, Job, Step, Strike, UNPACKED};
 use crate::qemu::Device;
 
 fn guest() -> Guest {
@@ -14,6 +14,9 @@ fn guest() -> Guest {
         params: "iommu.strict=1".into(),
         actions: vec!["disk", "network", "rig"],
         rig: vec!["one --times 2", "two"],
+        device_options: "",
+        kernel: UNPACKED,
+        strike: None,
         options: Vec::new(),
     }
 }
@@ -32,7 +35,14 @@ fn a_guest_becomes_one_vmm_command_with_its_devices() {
              lab.rig=one,--times,2 lab.rig=two iommu.strict=1'"
     ));
     assert!(line.contains(r#"--virtio-iommu --vfio "$NVME" --vfio "$E1000E" -s /run/vm.sock"#));
-    assert!(line.ends_with("/lab/guest-kernel"));
+    assert!(line.ends_with("/guest/guest-kernel"));
+}
+
+#[test]
+fn a_strike_goes_before_the_guest() {
+    let strike = Some(Strike { moment: "dma", victim: "vfio $NVME" });
+    let text = job(vec![Step::Guest(Guest { strike, ..guest() })]).script(32);
+    assert!(text.contains("\nkill_at dma \"vfio $NVME\" guest two 90 "), "{text}");
 }
 
 #[test]

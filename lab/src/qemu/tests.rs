@@ -3,11 +3,12 @@
 use clap::ValueEnum;
 
 use super::{Device, Host};
-use crate::arch::Arch;
+use crate::arch::{Arch, Gic};
 
 fn host(arch: Arch, devices: &[Device]) -> Host<'_> {
     Host {
         arch,
+        gic: Gic::V3,
         kernel: "/k".into(),
         initrd: "/i".into(),
         disk: "/a,b/disk".into(),

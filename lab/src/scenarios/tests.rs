@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Scenario, all, cycles, demo, failures};
-use crate::arch::Arch;
+use super::{GICV2_ERRANDS, Scenario, all, cycles, demo, failures};
+use crate::arch::{Arch, Gic};
 use crate::disk::Disk;
-use crate::report::{Group, Report, Vector};
+use crate::report::{Group, Report, Sample, Vector};
 
 fn disk() -> Disk {
-    Disk { path: "/disk".into(), digest: "abc".into() }
+    Disk { path: "/disk".into(), digest: "abc".into(), first_mib: "ab".into() }
 }
 
 fn good() -> Report {
@@ -24,6 +24,7 @@ fn good() -> Report {
         vectors: ["nvme0q0", "nvme0q1"].map(|name| Vector { name: name.into(), taken: 9 }).into(),
         free: vec!["0000:01:00.0".into()],
         locked_kib: Some(0),
+        processes: Some(0),
         pinned_pages: Some(0),
         drawn: true,
         viommu: Some(serde_json::from_str(crate::viommu::tests::SHOWN).unwrap()),
@@ -32,7 +33,7 @@ fn good() -> Report {
 }
 
 fn of(name: &str) -> Scenario {
-    all(Arch::Aarch64).into_iter().find(|scenario| scenario.guest.name == name).unwrap()
+    all(Arch::Aarch64, Gic::V3, true).into_iter().find(|scenario| scenario.guest.name == name).unwrap()
 }
 
 fn refuse_a_map(report: &mut Report) {
@@ -48,7 +49,7 @@ fn a_good_life_passes() {
 #[test]
 fn each_way_to_go_wrong_is_noticed() {
     type Change = fn(&mut Report);
-    let cases: [(Change, &str); 17] = [
+    let cases: [(Change, &str); 18] = [
         (|r| r.drawn = false, "drew no domain"),
         (|r| r.exit = Some(33), "exit code Some(33)"),
         (|r| r.digest = Some("abd".into()), "digest read"),
@@ -63,6 +64,7 @@ fn each_way_to_go_wrong_is_noticed() {
         (|r| r.free.clear(), "not every group"),
         (|r| r.locked_kib = Some(4), "locked memory"),
         (|r| r.pinned_pages = Some(-1), "pinned pages"),
+        (|r| r.processes = Some(1), "processes of the VMM"),
         (|r| r.reserved.clear(), "does not show the reserved region"),
         (|r| r.viommu = None, "did not answer"),
         (|r| r.cpus = Some(2), "processors"),
@@ -85,11 +87,145 @@ fn two_devices_need_two_domains_and_a_network() {
 
 #[test]
 fn a_driver_that_does_not_come_back_is_noticed() {
-    let mut report = good();
-    report.rebinds = 4;
-    assert!(failures(&of("rebind"), &report, &disk())[0].contains("4 times of 5"));
-    report.rebinds = 5;
-    assert!(failures(&of("rebind"), &report, &disk()).is_empty());
+    for (name, wanted) in [("rebind", 20), ("v2m", 5)] {
+        let mut report = good();
+        report.samples = samples(|_| {});
+        report.rebinds = wanted - 1;
+        let found = failures(&of(name), &report, &disk());
+        assert!(found[0].contains(&format!("{} times of {wanted}", wanted - 1)), "{name}: {found:?}");
+        report.rebinds = wanted;
+        assert_eq!(failures(&of(name), &report, &disk()), Vec::<String>::new(), "{name}");
+    }
+}
+
+/// Two processes at two moments; `change` spoils the last sample.
+fn samples(change: impl Fn(&mut Sample)) -> Vec<Sample> {
+    let sample = |moment: &str, role: &str| Sample {
+        moment: moment.into(),
+        role: role.into(),
+        descriptors: 9,
+        memory_kib: 1000,
+        locked_kib: 0,
+    };
+    let mut samples = vec![];
+    for moment in ["unbound-1", "unbound-20"] {
+        samples.extend(["mixvm", "virtio-iommu"].map(|role| sample(moment, role)));
+    }
+    change(samples.last_mut().unwrap());
+    samples
+}
+
+#[test]
+fn growth_of_a_process_is_noticed() {
+    type Change = fn(&mut Sample);
+    let cases: [(Change, &str); 5] = [
+        (|s| s.descriptors = 10, "virtio-iommu: 9 descriptors became 10"),
+        (|s| s.locked_kib = 4, "0 KiB locked became 4"),
+        (|s| s.memory_kib = 1257, "1000 KiB of memory became 1257"),
+        (|s| s.role = "virtio-rng".into(), "became virtio-rng"),
+        (|s| s.moment = "unbound-3".into(), "2 processes became 1"),
+    ];
+    let found = |samples| {
+        let report = Report { rebinds: 20, samples, ..good() };
+        failures(&of("rebind"), &report, &disk())
+    };
+    for (change, expected) in cases {
+        let found = found(samples(change));
+        assert!(found.len() == 1 && found[0].contains(expected), "{expected}: {found:?}");
+    }
+    assert!(found(Vec::new())[0].contains("nobody looked"));
+}
+
+fn hostile() -> Report {
+    let mut report = Report { rig: vec!["exit 0 hostile --requests 110000".into()], ..good() };
+    report.free.push("0000:02:00.0".into());
+    let viommu = report.viommu.as_mut().unwrap();
+    viommu.endpoints.push(viommu.endpoints[0].clone());
+    viommu.legs.push(viommu.legs[0].clone());
+    for leg in &mut viommu.legs {
+        (leg.mappings, leg.host_mappings) = (8, Some(8));
+    }
+    for domain in &mut viommu.domains {
+        domain.mappings = 8;
+    }
+    viommu.requests[0].failed = 100_000;
+    report
+}
+
+#[test]
+fn a_hostile_guest_must_leave_the_host_as_its_tables_say() {
+    type Change = fn(&mut Report);
+    let cases: [(Change, &str); 8] = [
+        (|r| r.exit = Some(33), "exit code Some(33)"),
+        (|r| r.rig = vec!["exit 1 hostile --requests 110000".into()], "did not end well"),
+        (|r| r.host_faults.push("DMAR: fault".into()), "DMAR: fault"),
+        (|r| r.pinned_pages = Some(1), "pinned pages"),
+        (|r| r.viommu = None, "did not answer"),
+        (|r| r.viommu.as_mut().unwrap().legs[1].quarantined = true, "is quarantined"),
+        (|r| r.viommu.as_mut().unwrap().legs[1].host_mappings = Some(9), "9 in the kernel"),
+        (|r| r.viommu.as_mut().unwrap().requests[0].failed = 0, "100000 expected at least"),
+    ];
+    assert_eq!(failures(&of("hostile"), &hostile(), &disk()), Vec::<String>::new());
+    for (change, expected) in cases {
+        let mut report = hostile();
+        change(&mut report);
+        let found = failures(&of("hostile"), &report, &disk());
+        assert!(found.len() == 1 && found[0].contains(expected), "{expected}: {found:?}");
+    }
+}
+
+#[test]
+fn a_reboot_must_follow_the_right_first_mib() {
+    let good = || Report { exit: Some(32), first_mib: Some("ab".into()), ..good() };
+    assert_eq!(failures(&of("again-20"), &good(), &disk()), Vec::<String>::new());
+    let cases = [
+        (Report { exit: Some(0), ..good() }, "exit code Some(0)"),
+        (Report { first_mib: Some("abc".into()), ..good() }, "digest read"),
+        (Report { processes: Some(1), ..good() }, "processes of the VMM"),
+    ];
+    for (report, expected) in cases {
+        let found = failures(&of("again-1"), &report, &disk());
+        assert!(found.len() == 1 && found[0].contains(expected), "{expected}: {found:?}");
+    }
+}
+
+#[test]
+fn the_short_table_leaves_out_only_what_takes_long() {
+    let names =
+        |long| all(Arch::X86_64, Gic::V3, long).into_iter().map(|it| it.guest.name).collect::<Vec<_>>();
+    let (short, long) = (names(false), names(true));
+    assert!(short.iter().all(|name| long.contains(name)));
+    let count = |names: &[String], part: &str| names.iter().filter(|name| name.starts_with(part)).count();
+    assert_eq!((count(&short, "kill-"), count(&long, "kill-")), (11, 16));
+    assert_eq!((count(&short, "again-"), count(&long, "again-")), (3, 20));
+    assert_eq!(all(Arch::Aarch64, Gic::V2, true).len(), 2);
+}
+
+fn killed(exit: i32, struck: &str) -> Report {
+    Report { exit: Some(exit), struck: Some(struck.into()), said: "it died".into(), vcpus: Some(0), ..good() }
+}
+
+#[test]
+fn a_kill_must_happen_at_its_moment_and_end_the_machine_as_documented() {
+    let cases = [
+        ("kill-main-dma", killed(137, "dma main"), ""),
+        ("kill-main-dma", killed(33, "dma main"), "exit code Some(33), expected 137"),
+        ("kill-island-dma", killed(33, "dma virtio-iommu"), ""),
+        ("kill-island-dma", killed(1, "dma virtio-iommu"), "exit code Some(1), expected 33"),
+        ("kill-island-dma", killed(33, "boot virtio-iommu"), "nothing was killed at dma"),
+        ("kill-island-dma", Report { struck: None, ..killed(33, "") }, "nothing was killed at dma"),
+        ("kill-island-dma", Report { said: "\n".into(), ..killed(33, "dma x") }, "did not say"),
+        ("kill-nvme-start", killed(33, "start vfio"), ""),
+        ("kill-nvme-start", killed(1, "start vfio"), ""),
+        ("kill-nvme-start", Report { vcpus: Some(1), ..killed(1, "start x") }, "were there already"),
+        ("kill-rng-idle", Report { processes: Some(2), ..killed(33, "idle x") }, "processes of the VMM"),
+        ("kill-rng-idle", Report { host_faults: vec!["DMAR".into()], ..killed(33, "idle x") }, "DMAR"),
+    ];
+    for (name, report, expected) in cases {
+        let found = failures(&of(name), &report, &disk());
+        let right = if expected.is_empty() { found.is_empty() } else { found.len() == 1 };
+        assert!(right && found.join("").contains(expected), "{name}, {expected}: {found:?}");
+    }
 }
 
 #[test]
@@ -146,7 +282,8 @@ fn cycles_alternate_between_power_off_and_reset() {
 
 #[test]
 fn scenarios_have_distinct_names_and_a_start_follows_the_reboot() {
-    let names: Vec<_> = all(Arch::Aarch64).into_iter().map(|scenario| scenario.guest.name).collect();
+    let names: Vec<_> =
+        all(Arch::Aarch64, Gic::V3, true).into_iter().map(|scenario| scenario.guest.name).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
     let reboot = names.iter().position(|name| name == "reboot").unwrap();
     assert_eq!(names[reboot + 1], "start-after-reboot");
@@ -158,4 +295,23 @@ fn emulated_devices_are_looked_at_where_there_are_some() {
     for words in ["root is None", "digest is None", "copy is None", "random is None", "0 emulated devices"] {
         assert!(failed.iter().any(|failure| failure.contains(words)), "{words}: {failed:#?}");
     }
+}
+
+#[test]
+fn an_errand_must_succeed_and_say_what_it_is_to_say() {
+    let folder = std::env::temp_dir().join(format!("lab-errand-{}", std::process::id()));
+    let errand = &GICV2_ERRANDS[1];
+    let said = "has interrupts that are not known to be isolated\nReady: a run with this would start.\n";
+    let write = |facts: &str, stderr: &str| {
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, text) in [("console", said), ("stderr", stderr), ("facts", facts)] {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+        errand.failures(&folder)
+    };
+    let last = "KVM can give the guest no other";
+    assert_eq!(write("exit 0\n", last), Vec::<String>::new());
+    assert!(write("exit 0\n", "")[0].contains(last));
+    assert!(write("exit 1\n", last)[0].contains("ended with Some(1)"));
+    std::fs::remove_dir_all(folder).unwrap();
 }

@@ -34,7 +34,10 @@ case ",$(param lab.do)," in
         [ -b /dev/nvme0n1 ] && say fail "the disk came up without its IOMMU"
         ;;
 esac
-load virtio_pci virtio-iommu
+case ",$(param lab.do)," in
+    *,raw,*) ;; # a driver of the test's own takes the IOMMU
+    *) load virtio_pci virtio-iommu ;;
+esac
 
 irqs() { # irqs PATTERN: interrupts taken so far, one line per vector
     awk -v pattern="$1" '$NF ~ pattern { sum = 0; for (i = 2; $i ~ /^[0-9]+$/ && i < NF; i++) sum += $i; print "LAB irq", $NF, sum }' \
@@ -82,14 +85,43 @@ emulated() {
     if [ "$one" != "$two" ] && [ "$one" != "$none" ]; then say emulated random ok; else say emulated random wrong; fi
 }
 
+# sample NAME: has the host look at the VMM's processes while this guest stands still.
+sample() {
+    say sample "$1"
+    read -t 120 -r answer || say fail "nobody looked at $1"
+}
+
+# The shortest life that uses the disk: one MiB of it, then the reset.
+one_mib() {
+    load nvme
+    until_true 30 test -b /dev/nvme0n1 || say fail "no NVMe disk appeared"
+    say one-mib "$(dd if=/dev/nvme0n1 bs=1M count=1 iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1)"
+    put_down
+    say end reboot
+    trap - EXIT
+    reboot -f
+}
+
+# For guests that do not end by themselves: DMA for ever, or nothing at all.
+until_killed() {
+    load nvme
+    until_true 30 test -b /dev/nvme0n1 || say fail "no NVMe disk appeared"
+    say "$1"
+    while [ "$1" = dma ]; do dd if=/dev/nvme0n1 of=/dev/null bs=1M iflag=direct 2>/dev/null; done
+    sleep 300
+}
+
 # Takes the disk's driver off and puts it back, which detaches the endpoint and attaches it anew.
 rebind() {
     node=/sys/bus/pci/drivers/nvme
     bdf=$(basename "$(ls -d $node/0000:* | head -n 1)")
     quick() { dd if=/dev/nvme0n1 bs=1M count=2 iflag=direct 2>/dev/null | sha256sum; }
     before=$(quick)
-    for cycle in 1 2 3 4 5; do
+    last=$(param lab.rebinds)
+    for cycle in $(seq "${last:-5}"); do
         echo "$bdf" >$node/unbind
+        # Looked at while nothing is mapped for it: what is there after the last cycle and not after the first has leaked.
+        if [ -n "$last" ] && { [ "$cycle" = 1 ] || [ "$cycle" = "$last" ]; }; then sample "unbound-$cycle"; fi
         echo "$bdf" >$node/bind
         until_true 30 test -b /dev/nvme0n1 || { say fail "no disk after rebinding, cycle $cycle"; return; }
         [ "$(quick)" = "$before" ] || { say fail "another digest after rebinding, cycle $cycle"; return; }
@@ -186,6 +218,8 @@ for action in $(param lab.do | tr , ' '); do
         rig) run_rig ;;
         halt) be_halted ;;
         stop) stop=1 ;;
+        one-mib) one_mib ;;
+        dma | idle) until_killed "$action" ;;
         reboot) end=reboot ;;
         keep) keep=1 ;;
     esac

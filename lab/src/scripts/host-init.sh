@@ -5,6 +5,7 @@ export PATH=/bin
 . /lib/common.sh
 . /lib/host.sh
 . /lib/control.sh
+. /lib/stress.sh
 early_mounts
 mark host-up
 load 9pnet_virtio 9p

@@ -57,9 +57,13 @@ watch_guest() {
     was_stopped=
     heard=$(now)
     beat=$heard
+    samples=0
+    strike_at_start
     until [ -e /run/exit ]; do
         do_as_asked
         time=$(now)
+        strike_when_due
+        answer_samples
         if relay; then
             heard=$time
             beat=$time
@@ -113,6 +117,12 @@ typed() {
     done
 }
 
+# fetch PATH: a file of /guest, which is made when it is first wanted: the shared folder is slow.
+fetch() {
+    mkdir -p /guest
+    [ -e "$1" ] || cp "/lab/$(basename "$1")" "$1"
+}
+
 # guest NAME STALL "BDF..." WORDS...: runs the VMM, then looks at what it left behind.
 guest() {
     name=$1
@@ -121,6 +131,9 @@ guest() {
     shift 3
     out=/lab/out/$name
     mkdir -p "$out"
+    for word in "$@"; do
+        case "$word" in /guest/*) fetch "$word" ;; esac
+    done
     typed "$@" >"$out/command"
     mark guest "$name"
     mark command "$(cat "$out/command")"
@@ -130,7 +143,7 @@ guest() {
     why=
     guest_once "$stall" "$@" || why="the guest was silent for $stall s"
     # A processor emulated twice over loses a guest now and then before its first word.
-    if [ -z "$why" ] && [ "$(cat /run/exit)" = 33 ] && [ ! -s "$out/console" ]; then
+    if [ -z "$why$moment" ] && [ "$(cat /run/exit)" = 33 ] && [ ! -s "$out/console" ]; then
         why="the guest crashed before its first word"
     fi
     if [ -n "$why" ]; then
@@ -141,6 +154,8 @@ guest() {
     fi
     fact exit "$(cat /run/exit)"
     fact seconds $(($(now) - started))
+    until_true 10 vmm_gone || true
+    fact processes "$(vmm_processes)"
     fact locked "$(locked_kib)"
     fact pinned $(($(pinned_pages) - pinned))
     for bdf in $functions; do

@@ -35,6 +35,12 @@ pub struct Args {
 const OTHER_TARGET: &str = "aarch64-unknown-linux-musl";
 /// The lab hosts that the tests run in.
 const LAB_ARCHES: &[&str] = &["x86_64", "aarch64"];
+/// The runs of scenarios, and the words that choose their lab host.
+const LABS: &[(&str, &[&str])] = &[
+    ("x86_64", &["--arch", "x86_64"]),
+    ("aarch64", &["--arch", "aarch64"]),
+    ("aarch64 GICv2", &["--arch", "aarch64", "--gic", "2"]),
+];
 
 /// Runs all steps; true when each was content.
 pub fn run(root: &Path, args: &Args) -> anyhow::Result<bool> {
@@ -92,13 +98,18 @@ fn steps(args: &Args) -> Vec<Step> {
 
 /// What runs in the lab host, of either architecture.
 pub fn lab_steps(size: suites::Size) -> Vec<Step> {
-    let scenarios = |arch: &&str| {
+    let scenarios = |(name, words): &(&str, &[&str])| {
         let mut command = Command::new("cargo");
-        command.args(["lab", "test", "--arch", arch]);
-        Step { name: format!("lab {arch}"), command, tests: Tests::Expected }
+        command.args(["lab", "test"]).args(*words);
+        if size.long {
+            command.arg("--long");
+        }
+        Step { name: format!("lab {name}"), command, tests: Tests::Expected }
     };
+    // A GICv2 host has been seen to work by hand only: its run is for the night.
+    let labs = LABS.iter().filter(|(name, _)| size.long || !name.contains("GICv2"));
     let kernels = LAB_ARCHES.iter().map(|arch| rig::step(arch, size.kernel, size.probes, size.seed));
-    kernels.chain(LAB_ARCHES.iter().map(scenarios)).collect()
+    kernels.chain(labs.map(scenarios)).collect()
 }
 
 fn lint_step(root: &Path) -> Outcome {

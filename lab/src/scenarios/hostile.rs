@@ -1,0 +1,57 @@
+//! A guest whose driver for the virtio-iommu keeps none of the rules (`rig hostile`): the VMM lives, answers as the
+//! specification says, and the host holds exactly what the tables say.
+
+use super::{Scenario, checks, left_behind};
+use crate::disk::Disk;
+use crate::qemu::Device;
+use crate::report::Report;
+use crate::viommu::Viommu;
+
+/// Requests that the device must have served at least.
+const REQUESTS: u64 = 100_000;
+/// Little, for bypass pins all of it.
+const MEMORY_MIB: u32 = 256;
+/// Mappings that the driver leaves in one domain with every endpoint in it.
+const LEFT: u64 = 8;
+
+pub(super) fn scenario() -> Scenario {
+    let mut scenario = Scenario::new("hostile", "");
+    scenario.guest.devices.push(Device::E1000e);
+    scenario.guest.memory_mib = MEMORY_MIB;
+    scenario.guest.actions = vec!["raw", "rig"];
+    scenario.guest.rig = vec!["hostile --requests 110000"];
+    scenario.judge = judge;
+    scenario
+}
+
+fn judge(scenario: &Scenario, report: &Report, _: &Disk) -> Vec<String> {
+    let mut failures = left_behind(scenario, report);
+    failures.extend(checks::rig(scenario, report));
+    if report.exit != Some(scenario.exit) {
+        let said = &report.said;
+        failures.push(format!("exit code {:?}, expected {}; it said: {said}", report.exit, scenario.exit));
+    }
+    failures.extend(report.guest_failures.iter().map(|failure| format!("in the guest: {failure}")));
+    failures.extend(checks::faults(report));
+    match &report.viommu {
+        Some(viommu) => failures.extend(shown(scenario, viommu)),
+        None => failures.push(format!("`mixvm viommu show` did not answer: {:?}", report.viommu_error)),
+    }
+    failures
+}
+
+/// The VMM's own view after all of it.
+fn shown(scenario: &Scenario, viommu: &Viommu) -> Vec<String> {
+    let mut failures = viommu.differences();
+    let served: u64 = viommu.requests.iter().map(|requests| requests.ok + requests.failed).sum();
+    if served < REQUESTS {
+        failures.push(format!("{served} requests were served, {REQUESTS} expected at least"));
+    }
+    if viommu.legs.len() != scenario.guest.devices.len() {
+        failures.push(format!("{} legs for {} devices", viommu.legs.len(), scenario.guest.devices.len()));
+    }
+    for leg in viommu.legs.iter().filter(|leg| leg.mappings != LEFT) {
+        failures.push(format!("{} holds {} mappings, {LEFT} were left", leg.name, leg.mappings));
+    }
+    failures
+}
