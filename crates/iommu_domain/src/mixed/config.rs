@@ -93,11 +93,6 @@ impl Config {
         }
     }
 
-    /// Of [`MixedDomain::open`](super::MixedDomain::open).
-    pub(super) fn open() -> Config {
-        Config { granule: MIN_GRANULE, policy: MsiPolicy::None, ..Config::seed(Span::ALL) }
-    }
-
     /// A VFIO type1 container on an Arm host: Linux's window, isolated interrupts, 65,535 mappings.
     pub fn type1(aperture: Span, kernel: Type1Kernel) -> Config {
         let fixed = |window| MsiPolicy::FixedType1 { window, kernel_bug_unbounded: true };

@@ -47,20 +47,3 @@ fn what_goes_makes_a_new_version_and_what_comes_does_not() {
     leg.clear().unwrap();
     assert_eq!((version(), leg.host_mappings()), (2, Some(0)));
 }
-
-#[test]
-fn what_overlaps_or_is_off_the_granule_is_a_failure_and_changes_nothing() {
-    let (mut leg, table, ram) = rig();
-    leg.map(span(5, 2), &ram, 0, Perm::READ).unwrap();
-    let odd = Span::from_len(0x9000_0100, PAGE).unwrap();
-    for (iova, offset, errno) in [(span(6, 1), 0, 17), (odd, 0, 22), (span(9, 1), 0x10, 22)] {
-        let failed = leg.map(iova, &ram, offset, Perm::READ_WRITE).unwrap_err();
-        assert_eq!(failed.source.raw_os_error(), Some(errno), "{iova}");
-    }
-    let failed = leg.unmap(span(6, 1)).unwrap_err();
-    assert_eq!(failed.source.raw_os_error(), Some(22), "a mapping in part");
-    assert_eq!(
-        (table.enter().get(6 * PAGE).map(|found| found.iova), leg.host_mappings()),
-        (Some(span(5, 2)), Some(1))
-    );
-}
