@@ -14,8 +14,11 @@ use super::memory;
 const BATCH: u64 = 120;
 /// Requests from one line of progress to the next.
 const STEP: u64 = 10_000;
-/// Batches between two changes of `bypass`, and ATTACHes between two that ask for it: each has all of RAM pinned.
+/// Batches between two under `bypass`, and requests in one: while it is on, each endpoint that leaves its domain has all of
+/// RAM pinned.
 const BYPASS_EVERY: u64 = 199;
+const BYPASS_BATCH: u64 = 8;
+/// ATTACHes between two that ask for a bypassed domain, which has the same effect.
 const ATTACH_BYPASS: u64 = 300;
 
 /// What was asked.
@@ -43,7 +46,12 @@ pub fn run(driver: &mut Driver, seed: u64, count: u64) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut batches = 0;
     while tally.requests < count {
-        let size = (1 + random.below(BATCH)).min(count - tally.requests);
+        let bypass = batches % BYPASS_EVERY == BYPASS_EVERY - 1;
+        if bypass {
+            driver.transport.set_bypass(true)?;
+        }
+        let most = if bypass { BYPASS_BATCH } else { BATCH };
+        let size = (1 + random.below(most)).min(count - tally.requests);
         driver.requests.rewind();
         let asked: Vec<Asked> = (0..size).map(|_| ask(driver, &mut random)).collect();
         let steps = tally.requests / STEP;
@@ -55,11 +63,10 @@ pub fn run(driver: &mut Driver, seed: u64, count: u64) -> Result<Tally> {
         tally.unwritten += asked.iter().filter(|asked| asked.is_nothing()).count() as u64;
         driver.finish(asked).with_context(|| format!("seed {seed}, after {} requests", tally.requests))?;
         batches += 1;
-        if batches % BYPASS_EVERY == 0 {
-            driver.transport.set_bypass(random.once_in(2))?;
+        if bypass {
+            driver.transport.set_bypass(false)?;
         }
     }
-    driver.transport.set_bypass(false)?;
     Ok(tally)
 }
 
