@@ -90,11 +90,12 @@ pub fn bench(choices: Choices, wish: &Wish, ui: &mut Ui) -> Result<Verdict> {
         ..Job::default()
     };
     ui.phase("boot");
-    lab.run(&job, &lab.paths.log("run"), ui)?;
+    let run = lab.run(&job, &lab.paths.log("run"), ui)?;
     ui.finish();
     let console = consoles(&lab, &job.steps);
     fs::write(lab.paths.run.join("console"), &console).context("keeping the console")?;
     let readings = Readings::read(&console);
+    eprintln!("second tries: {} of the lab host, {} of guests", run.retries, readings.retries);
     let failures = failures(&readings);
     let method = Method {
         date: today()?,
