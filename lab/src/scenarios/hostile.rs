@@ -19,7 +19,7 @@ pub(super) fn scenario() -> Scenario {
     scenario.guest.devices.push(Device::E1000e);
     scenario.guest.memory_mib = MEMORY_MIB;
     scenario.guest.actions = vec!["raw", "rig"];
-    scenario.guest.rig = vec!["hostile --requests 110000"];
+    scenario.guest.rig = vec!["hostile --requests 120000"];
     scenario.judge = judge;
     scenario
 }

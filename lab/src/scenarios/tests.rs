@@ -137,7 +137,7 @@ fn growth_of_a_process_is_noticed() {
 }
 
 fn hostile() -> Report {
-    let mut report = Report { rig: vec!["exit 0 hostile --requests 110000".into()], ..good() };
+    let mut report = Report { rig: vec!["exit 0 hostile --requests 120000".into()], ..good() };
     report.free.push("0000:02:00.0".into());
     let viommu = report.viommu.as_mut().unwrap();
     viommu.endpoints.push(viommu.endpoints[0].clone());
@@ -157,7 +157,7 @@ fn a_hostile_guest_must_leave_the_host_as_its_tables_say() {
     type Change = fn(&mut Report);
     let cases: [(Change, &str); 8] = [
         (|r| r.exit = Some(33), "exit code Some(33)"),
-        (|r| r.rig = vec!["exit 1 hostile --requests 110000".into()], "did not end well"),
+        (|r| r.rig = vec!["exit 1 hostile --requests 120000".into()], "did not end well"),
         (|r| r.host_faults.push("DMAR: fault".into()), "DMAR: fault"),
         (|r| r.pinned_pages = Some(1), "pinned pages"),
         (|r| r.viommu = None, "did not answer"),
