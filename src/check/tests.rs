@@ -30,7 +30,7 @@ fn ready_device_is_told_with_all_that_was_found() {
         ("driver", "vfio-pci"),
         ("IOMMU group", "3"),
         ("devices", "0000:01:00.0 (vfio-pci)"),
-        ("free of the host", "yes"),
+        ("free of host", "yes"),
         ("attach", "works"),
         ("MSIs isolated", "yes"),
         ("reserved", "0xfee00000-0xfeefffff msi"),

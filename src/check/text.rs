@@ -46,7 +46,7 @@ fn device(f: &mut Formatter<'_>, device: &DeviceReport) -> fmt::Result {
 fn group(f: &mut Formatter<'_>, group: &GroupReport) -> fmt::Result {
     writeln!(f, "IOMMU group {}", group.number)?;
     list(f, "devices", &group.members, member)?;
-    line(f, "free of the host", if group.viable { "yes" } else { "no" })?;
+    line(f, "free of host", if group.viable { "yes" } else { "no" })?;
     line(f, "attach", &group.attach)?;
     line(f, "MSIs isolated", group.msis_isolated)?;
     list(f, "reserved", &group.reserved, |region| format!("{} {}", region.span, region.kind))?;
