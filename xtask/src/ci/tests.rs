@@ -24,7 +24,7 @@ fn the_lab_can_be_left_out_and_nothing_else() {
     let without = ["test", "check aarch64", "model", "faults", "chains", "growth", "fuzz", "loom"];
     assert_eq!(names(true), without);
     let rigs = ["rig x86_64", "rig aarch64"];
-    let labs = ["lab x86_64", "lab aarch64"];
+    let labs = ["lab x86_64", "lab aarch64", "lab aarch64 GICv2"];
     assert_eq!(names(false), [&without[..], &rigs, &labs].concat());
 }
 
