@@ -21,13 +21,24 @@ const COMMON: &str = include_str!("scripts/common.sh");
 const HOST_LIBRARY: &str = include_str!("scripts/host.sh");
 const HOST_CONTROL: &str = include_str!("scripts/control.sh");
 const HOST_STRESS: &str = include_str!("scripts/stress.sh");
+const HOST_WIRE: &str = include_str!("scripts/wire.sh");
 const HOST_INIT: &str = include_str!("scripts/host-init.sh");
 const BENCH_INIT: &str = include_str!("scripts/bench-guest.sh");
 const GUEST_INIT: &str = include_str!("scripts/guest-init.sh");
 
 /// Modules that the guest's script loads by these names.
-const GUEST_MODULES: [&str; 8] =
-    ["virtio_pci", "virtio-iommu", "nvme", "e1000e", "virtio_blk", "virtio-rng", "crc32c_generic", "ext4"];
+const GUEST_MODULES: [&str; 10] = [
+    "virtio_pci",
+    "virtio-iommu",
+    "nvme",
+    "e1000e",
+    "virtio_blk",
+    "virtio-rng",
+    "crc32c_generic",
+    "ext4",
+    "virtio_net",
+    "virtio_console",
+];
 
 /// What goes into one archive.
 struct Contents<'a> {
@@ -40,7 +51,7 @@ struct Contents<'a> {
 pub fn host(arch: Arch, packages: &Packages, with_modules: bool, folder: &Path) -> Result<PathBuf> {
     let mut modules = Vec::new();
     if with_modules {
-        modules.extend(["9pnet_virtio", "9p", "vfio_iommu_type1", "vfio-pci"]);
+        modules.extend(["9pnet_virtio", "9p", "vfio_iommu_type1", "vfio-pci", "tun"]);
         modules.extend(arch.host_modules());
     }
     let scripts = vec![
@@ -49,6 +60,7 @@ pub fn host(arch: Arch, packages: &Packages, with_modules: bool, folder: &Path) 
         ("lib/host.sh", HOST_LIBRARY),
         ("lib/control.sh", HOST_CONTROL),
         ("lib/stress.sh", HOST_STRESS),
+        ("lib/wire.sh", HOST_WIRE),
     ];
     pack(Contents { name: "host", modules, scripts }, packages, folder)
 }

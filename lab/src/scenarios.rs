@@ -10,6 +10,7 @@ mod kills;
 mod messages;
 mod reboots;
 mod vfio;
+mod wire;
 
 use crate::arch::{Arch, Gic};
 use crate::disk::Disk;
@@ -94,7 +95,8 @@ pub fn all(arch: Arch, gic: Gic, long: bool) -> Vec<Scenario> {
     let hard = long || !arch.messages_are_writes();
     let stress = [hostile::scenario()].into_iter().chain(kills::all(long)).chain(reboots::all(long));
     let stress = stress.filter(|_| hard);
-    let whole = common().into_iter().chain(emulated::all()).chain(messages).chain(vfio::all(arch));
+    let emulated = emulated::all().into_iter().chain(wire::all());
+    let whole = common().into_iter().chain(emulated).chain(messages).chain(vfio::all(arch));
     whole.chain(stress).collect()
 }
 
@@ -179,6 +181,7 @@ fn whole_life(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String> 
     failures.extend(checks::faults(report));
     failures.extend(checks::queues(scenario, report));
     failures.extend(checks::refused_maps(report));
+    failures.extend(wire::failures(scenario, report));
     failures.extend(left_behind(scenario, report));
     match &report.viommu {
         Some(viommu) => failures.extend(shown(scenario, report, viommu)),

@@ -147,6 +147,34 @@ be_halted() {
 # What the kernel has said about processors, tasks or disks that stood still.
 barks() { dmesg -s 1000000 | grep -iE 'soft lockup|rcu.*(stall|starved)|blocked for more than|nvme.*timeout'; }
 
+# The emulated network card and console: data both ways, each way's sum told by the other side.
+wire() {
+    load virtio_pci virtio_net virtio_console
+    until_true 20 test -d /sys/bus/virtio/drivers/virtio_net/virtio*/net || { say fail "no emulated network card"; return; }
+    port=$(ls -d /sys/bus/virtio/drivers/virtio_net/virtio*/net/* | head -n 1)
+    say emulated mac "$(cat "$port/address")"
+    port=$(basename "$port")
+    ip link set "$port" up
+    ip addr add 10.9.0.2/24 dev "$port"
+    until_true 20 test -c /dev/hvc0 || { say fail "no emulated console"; return; }
+    say wire-me
+    if until_true 40 ping -c 1 -W 1 10.9.0.1 >/run/ping && ping -c 3 -s 1400 -W 5 10.9.0.1 >/run/ping; then
+        say emulated ping ok
+    fi
+    numbers=$(seq 1 100000 | sha256sum | cut -d' ' -f1)
+    # `nc` ends at the first end of either side: this one has nothing to say, but must not end.
+    mkfifo /run/quiet
+    came=$(timeout 60 nc 10.9.0.1 5000 <>/run/quiet | sha256sum | cut -d' ' -f1)
+    if [ "$came" = "$numbers" ]; then say emulated received ok; else say emulated received wrong; fi
+    seq 1 100000 | timeout 60 nc 10.9.0.1 5001
+    exec 7<>/dev/hvc0
+    stty -echo <&7
+    echo "what came?" >&7
+    read -t 60 -r came <&7
+    exec 7<&-
+    if [ "$came" = "$numbers" ]; then say emulated sent ok; else say emulated sent "${came:-nothing}"; fi
+}
+
 network() {
     load e1000e
     bdf=$(find_pci 8086 10d3) || { say fail "no e1000e in the guest"; return; }
@@ -214,6 +242,7 @@ for action in $(param lab.do | tr , ' '); do
         network) network ;;
         rebind) rebind ;;
         emulated) emulated ;;
+        wire) wire ;;
         vfio) load_vfio ;;
         rig) run_rig ;;
         halt) be_halted ;;

@@ -6,6 +6,7 @@ export PATH=/bin
 . /lib/host.sh
 . /lib/control.sh
 . /lib/stress.sh
+. /lib/wire.sh
 early_mounts
 mark host-up
 load 9pnet_virtio 9p
@@ -14,7 +15,7 @@ if ! mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 lab /lab; then
     mark fail "the shared folder cannot be mounted"
     poweroff -f
 fi
-load vfio_iommu_type1 vfio-pci $(param lab.modules | tr , ' ')
+load vfio_iommu_type1 vfio-pci tun $(param lab.modules | tr , ' ')
 mkdir -p /lab/out /lab/bin
 for program in /lab/bin/*; do [ -f "$program" ] && cp "$program" /bin/; done
 [ -c /dev/kvm ] || mark fail "the lab host has no /dev/kvm"

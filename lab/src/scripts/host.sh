@@ -59,8 +59,10 @@ watch_guest() {
     beat=$heard
     samples=0
     strike_at_start
+    was_wired=
     until [ -e /run/exit ]; do
         do_as_asked
+        wire_as_asked
         time=$(now)
         strike_when_due
         answer_samples
@@ -93,6 +95,8 @@ guest_once() {
     rm -f /run/vm.sock /run/in /run/exit /run/pid
     : >/run/console
     mkfifo /run/in
+    rm -f /run/typed /run/hvc0
+    mkfifo /run/typed
     exec 8<>/run/in
     (
         sh -c 'echo $$ >/run/pid; exec "$@"' sh "$@" <&8 >/run/console 2>/run/stderr 8<&-
