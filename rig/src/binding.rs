@@ -8,6 +8,8 @@ use anyhow::{Context, Result, bail};
 
 /// The class of NVMe controllers.
 const NVME_CLASS: &str = "0x010802";
+/// The class of Ethernet controllers.
+const ETHERNET_CLASS: &str = "0x020000";
 const DEVICES: &str = "/sys/bus/pci/devices";
 /// A driver that has not brought its device up by then has failed.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -15,15 +17,24 @@ const AGAIN: Duration = Duration::from_millis(20);
 
 /// The PCI address of the first NVMe controller there is.
 pub fn find_nvme() -> Result<String> {
+    find(NVME_CLASS).context("there is no NVMe controller")
+}
+
+/// The PCI address of the first Ethernet controller there is.
+pub fn find_network_card() -> Result<String> {
+    find(ETHERNET_CLASS).context("there is no network card")
+}
+
+fn find(class: &str) -> Result<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(DEVICES).with_context(|| format!("reading {DEVICES}"))? {
         let path = entry?.path();
-        if fs::read_to_string(path.join("class")).is_ok_and(|class| class.trim() == NVME_CLASS) {
+        if fs::read_to_string(path.join("class")).is_ok_and(|there| there.trim() == class) {
             found.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
         }
     }
     found.sort();
-    found.into_iter().next().context("there is no NVMe controller")
+    found.into_iter().next().context("no function has that class")
 }
 
 /// Gives the function at `address` to `driver`, taking it from the one that has it.
@@ -34,10 +45,14 @@ pub fn bind(address: &str, driver: &str) -> Result<()> {
         put(&device.join("driver/unbind"), address)?;
     }
     put(Path::new("/sys/bus/pci/drivers_probe"), address)?;
-    let holder =
-        || Some(fs::read_link(device.join("driver")).ok()?.file_name()?.to_string_lossy().into_owned());
-    until(|| holder().is_some_and(|name| name == driver))
-        .with_context(|| format!("{address} did not go to {driver}; its driver is {:?}", holder()))
+    until(|| driver_of(address).is_some_and(|name| name == driver))
+        .with_context(|| format!("{address} did not go to {driver}; its driver is {:?}", driver_of(address)))
+}
+
+/// The driver that has the function at `address`.
+pub fn driver_of(address: &str) -> Option<String> {
+    let link = fs::read_link(Path::new(DEVICES).join(address).join("driver")).ok()?;
+    Some(link.file_name()?.to_string_lossy().into_owned())
 }
 
 /// The disk of the NVMe controller at `address`, once the kernel's driver has brought it up.

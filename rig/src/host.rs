@@ -20,6 +20,12 @@ pub struct Held {
     pub number: u32,
 }
 
+/// Another function in the container of a [`Held`]; dropped, its group leaves.
+pub struct Joined {
+    _device: Device,
+    _group: Group,
+}
+
 impl Held {
     /// Takes the function at a PCI address (`0000:01:00.0`), which is bound to vfio-pci.
     pub fn open(address: &str) -> Result<Held> {
@@ -30,6 +36,14 @@ impl Held {
         container.set_iommu_type1v2()?;
         let device = group.device(address)?;
         Ok(Held { device, _group: group, container, number })
+    }
+
+    /// Puts the group of another function, bound to vfio-pci too, into the same container: both reach what is mapped there.
+    pub fn join(&self, address: &str) -> Result<Joined> {
+        let group = Group::open(group_of(address)?)?;
+        group.attach(&self.container)?;
+        let _device = group.device(address)?;
+        Ok(Joined { _device, _group: group })
     }
 
     /// Addresses that may be mapped, in order.

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use anyhow::{Context, Result, ensure};
 use vfio::DmaPerm;
 
-use crate::binding::{bind, disk_of, find_nvme};
+use crate::binding::{bind, disk_of, driver_of, find_network_card, find_nvme};
 use crate::host::Held;
 use crate::random::Random;
 use crate::user::{Ground, User};
@@ -23,9 +23,13 @@ const DATA: u64 = 0x5_0000_0000;
 /// Where nothing is ever mapped.
 const NOTHING: u64 = 0x6_dead_0000;
 
-/// Plays `rounds` rounds with the NVMe disk of this guest; says what came of each.
-pub fn run(rounds: u32) -> Result<String> {
+/// Plays `rounds` rounds with the NVMe disk of this guest, and with a network card in its domain if asked for; says what
+/// came of each.
+pub fn run(rounds: u32, with_network_card: bool) -> Result<String> {
     let address = find_nvme()?;
+    let card = with_network_card.then(find_network_card).transpose()?;
+    let driver = card.as_deref().and_then(driver_of);
+    card.iter().try_for_each(|card| bind(card, "vfio-pci"))?;
     let mut pattern = vec![0; COMPARED];
     File::open(disk_of(&address)?)?.read_exact(&mut pattern).context("reading the disk")?;
     let mut interrupts = 0;
@@ -33,12 +37,16 @@ pub fn run(rounds: u32) -> Result<String> {
     for round in 1..=rounds {
         bind(&address, "vfio-pci")?;
         let mut random = Random::new(u64::from(round));
-        let done = drive(&address, &pattern, &mut random).with_context(|| format!("round {round}"))?;
+        let done = drive(&address, card.as_deref(), &pattern, &mut random);
+        let done = done.with_context(|| format!("round {round}"))?;
         bind(&address, "nvme")?;
         back(&address, &pattern, &done).with_context(|| format!("after round {round}"))?;
         println!("round {round}: {} interrupts", done.interrupts);
         interrupts += done.interrupts;
         blocked.extend(done.blocked);
+    }
+    if let (Some(card), Some(driver)) = (&card, &driver) {
+        bind(card, driver)?;
     }
     let list: Vec<_> = blocked.iter().map(|page| format!("{page:#x}")).collect();
     println!("blocked {}", list.join(" "));
@@ -54,7 +62,7 @@ struct Round {
     written: Vec<u8>,
 }
 
-fn drive(address: &str, pattern: &[u8], random: &mut Random) -> Result<Round> {
+fn drive(address: &str, card: Option<&str>, pattern: &[u8], random: &mut Random) -> Result<Round> {
     let held = Held::open(address)?;
     let ground = Ground::new(&held, random)?;
     let mut user = User::new(&held, &ground)?;
@@ -72,10 +80,12 @@ fn drive(address: &str, pattern: &[u8], random: &mut Random) -> Result<Round> {
     ensure!(user.reads(last, DATA + page / 2, first + page / 2)?, "the device did not read what is mapped");
     let written = user.nvme.read_block(last)?;
     interrupts += user.interrupted(1)?;
-
+    // Two groups in one domain: one comes to what is mapped already, and its leaving takes nothing from the other.
+    let joined = card.map(|card| held.join(card).context("joining the container")).transpose()?;
     user.map(DATA + page, second, DmaPerm::READ)?;
     user.will_be_blocked(DATA + page);
     ensure!(!user.writes(1, DATA + page, second)?, "the device wrote memory that it may only read");
+    drop(joined);
     ensure!(user.reads(last - 1, DATA + page, second)?, "the device did not read what it may read");
 
     user.will_be_blocked(NOTHING);

@@ -74,6 +74,9 @@ enum Check {
         /// Rounds
         #[arg(long, default_value_t = 10)]
         rounds: u32,
+        /// Hold a network card in the same container: it joins while memory is mapped, and leaves before the disk does
+        #[arg(long)]
+        with_network_card: bool,
     },
     /// Inside a guest: pages all over the space of addresses are refused by the kernel or live for the NVMe disk
     Space {
@@ -96,7 +99,7 @@ fn main() -> ExitCode {
             oracle::run(&device, probes, seed).map(|tally| passed(format!("oracle {arch}: {tally}; 0 leaks")))
         }
         Check::Hostile { requests, seed } => hostile::run(requests, seed).map(passed),
-        Check::InGuest { rounds } => in_guest::run(rounds).map(passed),
+        Check::InGuest { rounds, with_network_card } => in_guest::run(rounds, with_network_card).map(passed),
         Check::Space { seed } => space::run(seed).map(passed),
         Check::MapBench(bench) => bench.run(),
         Check::ReadBench(bench) => bench.run(),
