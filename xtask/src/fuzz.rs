@@ -97,7 +97,9 @@ fn libfuzzer(root: &Path, target: &str, execs: u64) -> anyhow::Result<bool> {
     std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
     let mut command = cargo(root);
     command.args(["run", "--release", "--quiet", "--target", TRIPLE, "--bin", target, "--"]);
-    command.arg(&scratch).arg(root.join("fuzz/corpus").join(target));
+    // A target without a kept corpus yet starts from nothing.
+    let corpus = root.join("fuzz/corpus").join(target);
+    command.arg(&scratch).args(corpus.is_dir().then_some(&corpus));
     command.args([format!("-runs={execs}"), format!("-artifact_prefix={}/crash-", scratch.display())]);
     command.args([
         "-max_len=1024",
