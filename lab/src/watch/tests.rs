@@ -38,8 +38,8 @@ fn a_job_that_ends_is_done_and_its_failures_are_kept() {
 }
 
 #[test]
-fn one_stall_or_death_before_the_host_is_ready_is_retried_and_counted() {
-    for (case, first) in [("retry", SILENT), ("panic", "echo @lab host-up")] {
+fn one_stall_or_death_is_retried_and_counted() {
+    for (case, first) in [("retry", SILENT), ("panic", "echo @lab host-ready")] {
         let log = log(case);
         let tries = Cell::new(0);
         let make = || {
@@ -63,16 +63,16 @@ fn two_stalls_in_a_row_fail_and_name_the_last_mark() {
     let log = log("stall");
     let error = run(|| shell(SILENT), &log, STALL, |_| {}).unwrap_err().to_string();
     std::fs::remove_file(log).unwrap();
-    assert!(error.contains("stalled twice") && error.contains("up"), "{error}");
+    assert!(error.contains("failed twice") && error.contains("up"), "{error}");
 }
 
 #[test]
-fn a_host_that_dies_at_work_is_not_retried_and_its_console_is_told() {
+fn a_host_that_dies_twice_is_a_failure_that_tells_its_console() {
     let log = log("died");
     let script = "echo @lab host-ready; echo '@lab guest demo'; echo 'Oops: a last word'";
     let error = run(|| shell(script), &log, STALL, |_| {}).unwrap_err().to_string();
     std::fs::remove_file(log).unwrap();
-    for part in ["before its job", "guest demo", "a last word"] {
+    for part in ["failed twice", "before its job", "guest demo", "a last word"] {
         assert!(error.contains(part), "{error}");
     }
 }
