@@ -61,7 +61,7 @@ pub fn disk_of(address: &str) -> Result<PathBuf> {
     let mut disk = None;
     until(|| {
         disk = named(&folder, |name| name.starts_with("nvme"))
-            .and_then(|controller| named(&controller, |name| name.starts_with("nvme") && name.contains('n')))
+            .and_then(|controller| named(&controller, |name| name.starts_with("nvme")))
             .and_then(|path| Some(Path::new("/dev").join(path.file_name()?)))
             .filter(|node| node.exists());
         disk.is_some()

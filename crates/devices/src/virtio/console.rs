@@ -116,8 +116,7 @@ impl VirtioDevice for Console {
 
     fn activate(&mut self, activation: Activation) -> Result<(), ActivateError> {
         let started = self.start(activation);
-        self.carrier =
-            Some(started.map_err(|error| ActivateError { device: NAME, reason: error.to_string() })?);
+        self.carrier = Some(started.map_err(ActivateError::of(NAME))?);
         Ok(())
     }
 

@@ -53,6 +53,13 @@ pub struct ActivateError {
     pub reason: String,
 }
 
+impl ActivateError {
+    /// The error of `device` for a call that failed.
+    pub fn of(device: &'static str) -> impl Fn(std::io::Error) -> ActivateError {
+        move |error| ActivateError { device, reason: error.to_string() }
+    }
+}
+
 /// A virtio device without its transport.
 pub trait VirtioDevice: Send {
     /// Short name for logs, `virtio-rng`.

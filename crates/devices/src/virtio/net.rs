@@ -115,8 +115,7 @@ impl VirtioDevice for Net {
     fn activate(&mut self, activation: Activation) -> Result<(), ActivateError> {
         let tap = self.tap.try_clone();
         let started = tap.and_then(|tap| Carrier::start(NAME, activation, Tap(tap)));
-        self.carrier =
-            Some(started.map_err(|error| ActivateError { device: NAME, reason: error.to_string() })?);
+        self.carrier = Some(started.map_err(ActivateError::of(NAME))?);
         Ok(())
     }
 

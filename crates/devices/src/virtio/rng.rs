@@ -68,9 +68,8 @@ impl VirtioDevice for Rng {
     }
 
     fn activate(&mut self, activation: Activation) -> Result<(), ActivateError> {
-        let failed =
-            |error: std::io::Error| ActivateError { device: "virtio-rng", reason: error.to_string() };
-        self.worker = Some(Worker::start("virtio-rng", activation, Source).map_err(failed)?);
+        let started = Worker::start("virtio-rng", activation, Source);
+        self.worker = Some(started.map_err(ActivateError::of("virtio-rng"))?);
         Ok(())
     }
 

@@ -91,8 +91,7 @@ impl VirtioDevice for Block {
             let part = Activation { mem: mem.clone(), interrupt: interrupt.clone(), queues: own, features };
             let server = Server::new(self.image.clone(), &self.options, features);
             let started = Worker::start(NAME, part, server);
-            let failed = |error: std::io::Error| ActivateError { device: NAME, reason: error.to_string() };
-            self.workers.push(started.map_err(failed)?);
+            self.workers.push(started.map_err(ActivateError::of(NAME))?);
         }
         Ok(())
     }

@@ -252,8 +252,7 @@ impl VirtioDevice for Viommu {
     fn activate(&mut self, activation: Activation) -> Result<(), ActivateError> {
         self.core.lock().features = activation.features;
         let started = WorkerHandle::start(self.core.clone(), self.sink.clone(), activation, self.poll);
-        let failed = |error: std::io::Error| ActivateError { device: NAME, reason: error.to_string() };
-        self.worker = Some(started.map_err(failed)?);
+        self.worker = Some(started.map_err(ActivateError::of(NAME))?);
         Ok(())
     }
 
