@@ -2,7 +2,8 @@
 //!
 //! Invariant: a run ends. Either the host switches itself off, or it makes no progress mark for the time allowed and is
 //! killed, or it dies by itself, as emulated hosts do now and then when their kernel changes its own code. After a stall or a
-//! death there is one more try, which is counted and shown with the end of the console; the second is a failure.
+//! death there is one more try, which skips the steps that were finished, and is counted and shown with the end of the console.
+//! Two tries that end without a step finished between them are a failure, and so is one more than [`RETRIES`].
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -19,11 +20,13 @@ use crate::exec;
 
 /// Lines of a dead host's console that are told.
 const CONSOLE_LINES: usize = 20;
+/// Further tries in one run.
+const RETRIES: u32 = 3;
 
 /// How a run that was not cut short ended.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Stalls that were answered by another try.
+    /// Stalls and deaths that were answered by another try.
     pub retries: u32,
     /// What the host's scripts reported as failed.
     pub failures: Vec<String>,
@@ -33,8 +36,8 @@ pub struct Outcome {
 #[derive(Debug, PartialEq, Eq)]
 enum Try {
     Done(Vec<String>),
-    /// Why it came to no end of its own.
-    Stalled(String),
+    /// Why it came to no end of its own, and whether it finished a step.
+    Stalled { why: String, went_on: bool },
 }
 
 /// Runs `command` (made anew for each try), appends its console to `log` and hands each mark to `seen`.
@@ -54,16 +57,18 @@ pub fn run(
                 outcome.failures = failures;
                 return Ok(outcome);
             }
-            Try::Stalled(why) if outcome.retries == 0 => {
-                outcome.retries = 1;
+            Try::Stalled { why, went_on } if outcome.retries == 0 || (went_on && outcome.retries < RETRIES) => {
+                outcome.retries += 1;
                 let text =
                     format!("{why}: trying once more; its console:\n{}", exec::tail(log, CONSOLE_LINES));
                 writeln!(file, "# {text}")?;
                 seen(&Mark::Host { stage: "retry".into(), text });
             }
-            Try::Stalled(why) => {
-                bail!("the lab host failed twice: {why}; its console:\n{}", exec::tail(log, CONSOLE_LINES))
-            }
+            Try::Stalled { why, .. } => bail!(
+                "the lab host failed {} times: {why}; its console:\n{}",
+                outcome.retries + 1,
+                exec::tail(log, CONSOLE_LINES)
+            ),
         }
     }
 }
@@ -80,6 +85,7 @@ fn one_try(
     let mut last = "none".to_owned();
     let mut failures = Vec::new();
     let mut done = false;
+    let mut went_on = false;
     let mut deadline = Instant::now() + stall;
     loop {
         match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -91,6 +97,7 @@ fn one_try(
                     Mark::Host { stage, text } => {
                         last = format!("{stage} {text}");
                         done |= stage == "done";
+                        went_on |= stage == "finished";
                         if stage == "fail" {
                             failures.push(text.clone());
                         }
@@ -102,15 +109,19 @@ fn one_try(
             Err(RecvTimeoutError::Timeout) => {
                 end(&mut child)?;
                 let why = || format!("no progress for {} s after \"{last}\"", stall.as_secs());
-                return Ok(if done { Try::Done(failures) } else { Try::Stalled(why()) });
+                return Ok(ended(done, failures, went_on, why));
             }
             Err(RecvTimeoutError::Disconnected) => {
                 child.wait()?;
                 let why = || format!("the lab host ended after \"{last}\", before its job did");
-                return Ok(if done { Try::Done(failures) } else { Try::Stalled(why()) });
+                return Ok(ended(done, failures, went_on, why));
             }
         }
     }
+}
+
+fn ended(done: bool, failures: Vec<String>, went_on: bool, why: impl FnOnce() -> String) -> Try {
+    if done { Try::Done(failures) } else { Try::Stalled { why: why(), went_on } }
 }
 
 fn end(child: &mut Child) -> Result<()> {

@@ -1,13 +1,14 @@
 //! `rig CHECK …`: checks and measurements of VFIO, made by a process on a host or in a guest.
 //!
 //! `kernel-diff` and `oracle` hold the kernel and the product's own use of it against models; `in-guest` and `space` are a user
-//! of VFIO inside a guest; `map-bench` and `read-bench` measure. Runs as root; the exit code says whether all went well.
+//! of VFIO inside a guest; `map-bench` and `read-bench` measure; `hold-vm` keeps an emulated host alive. Runs as root; the exit code says whether all went well.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "the figures are its output")]
 
 mod bench;
 mod binding;
 mod diff;
+mod hold;
 mod host;
 mod hostile;
 mod in_guest;
@@ -48,6 +49,9 @@ enum Check {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Keep a virtual machine that never runs, until killed: the host's kernel then need not change its own code each time
+    /// that the first one comes or the last one goes, which an emulated host does not always survive
+    HoldVm,
     /// In a guest: a driver for the virtio-iommu that keeps none of the rules
     Hostile {
         /// Random requests
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
         Check::Oracle { device, probes, seed } => {
             oracle::run(&device, probes, seed).map(|tally| passed(format!("oracle {arch}: {tally}; 0 leaks")))
         }
+        Check::HoldVm => hold::vm(),
         Check::Hostile { requests, seed } => hostile::run(requests, seed).map(passed),
         Check::InGuest { rounds, with_network_card } => in_guest::run(rounds, with_network_card).map(passed),
         Check::Space { seed } => space::run(seed).map(passed),

@@ -21,6 +21,7 @@ for program in /lab/bin/*; do [ -f "$program" ] && cp "$program" /bin/; done
 [ -c /dev/kvm ] || mark fail "the lab host has no /dev/kvm"
 [ -c /dev/vfio/vfio ] || mark fail "the lab host has no /dev/vfio/vfio"
 dmesg -s 1000000 >/lab/out/host-boot.dmesg
+[ -x /bin/rig ] && { rig hold-vm >/dev/null & }
 mark host-ready
 if [ "$(param lab.shell)" = 1 ]; then
     . /lab/job.sh

@@ -102,13 +102,32 @@ guest_once() {
         sh -c 'echo $$ >/run/pid; exec "$@"' sh "$@" <&8 >/run/console 2>/run/stderr 8<&-
         echo $? >/run/exit
     ) &
+    life=$!
     watch_guest "$stall"
     alive=$?
-    wait
+    wait "$life"
     exec 8<&-
     cat /run/console >"$out/console"
     cat /run/stderr >"$out/stderr"
     return $alive
+}
+
+# begin: makes the folder of the step $name. False when a lab host that died later had finished it.
+begin() {
+    out=/lab/out/$name
+    if [ -e "$out/finished" ]; then
+        moment=
+        return 1
+    fi
+    rm -rf "$out"
+    mkdir -p "$out"
+}
+
+# finish: the step's results are whole, whatever becomes of the lab host; the watchdog counts these marks.
+finish() {
+    sync
+    : >"$out/finished"
+    mark finished "$name"
 }
 
 # typed WORDS...: the words as a person would type them.
@@ -133,8 +152,7 @@ guest() {
     stall=$2
     functions=$3
     shift 3
-    out=/lab/out/$name
-    mkdir -p "$out"
+    begin || return 0
     for word in "$@"; do
         case "$word" in /guest/*) fetch "$word" ;; esac
     done
@@ -166,16 +184,17 @@ guest() {
         if until_true 5 free "$(group_of "$bdf")"; then fact group-free "$bdf"; else fact group-busy "$bdf"; fi
     done
     dmesg -s 1000000 -c >"$out/host.dmesg"
+    finish
     mark guest-end "$name" exit "$(cat /run/exit)"
 }
 
 # command_step NAME LIMIT SHELL_TEXT: runs anything in the lab host for at most LIMIT seconds.
 command_step() {
     name=$1
-    out=/lab/out/$name
-    mkdir -p "$out"
+    begin || return 0
     mark step "$name"
     guest_once $(($2 + 30)) timeout "$2" sh -c "$3" || fact stalled 1
     fact exit "$(cat /run/exit)"
+    finish
     mark step-end "$name"
 }

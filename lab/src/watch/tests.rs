@@ -63,7 +63,7 @@ fn two_stalls_in_a_row_fail_and_name_the_last_mark() {
     let log = log("stall");
     let error = run(|| shell(SILENT), &log, STALL, |_| {}).unwrap_err().to_string();
     std::fs::remove_file(log).unwrap();
-    assert!(error.contains("failed twice") && error.contains("up"), "{error}");
+    assert!(error.contains("failed 2 times") && error.contains("up"), "{error}");
 }
 
 #[test]
@@ -72,7 +72,24 @@ fn a_host_that_dies_twice_is_a_failure_that_tells_its_console() {
     let script = "echo @lab host-ready; echo '@lab guest demo'; echo 'Oops: a last word'";
     let error = run(|| shell(script), &log, STALL, |_| {}).unwrap_err().to_string();
     std::fs::remove_file(log).unwrap();
-    for part in ["failed twice", "before its job", "guest demo", "a last word"] {
+    for part in ["failed 2 times", "before its job", "guest demo", "a last word"] {
         assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn a_host_that_goes_on_after_each_death_gets_further_tries_up_to_a_limit() {
+    let life = "echo @lab finished demo";
+    for (case, last, retries) in [("goes-on", 4, Some(3)), ("for-ever", u32::MAX, None)] {
+        let log = log(case);
+        let tries = Cell::new(0);
+        let make = || {
+            tries.set(tries.get() + 1);
+            shell(if tries.get() < last { life } else { "echo @lab done" })
+        };
+        let outcome = run(make, &log, STALL, |_| {});
+        std::fs::remove_file(log).unwrap();
+        assert_eq!(outcome.map(|outcome| outcome.retries).ok(), retries, "{case}");
+        assert_eq!(tries.get(), 4, "{case}");
     }
 }
