@@ -2,6 +2,8 @@
 //!
 //! Invariant: both sides start empty, so what happened since then explains every answer.
 
+mod shortest;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
@@ -118,34 +120,6 @@ impl<'a, H: Traced> Diff<'a, H> {
         let (shown, expected) = (Shown(host), Shown(model));
         ensure!(host == model, "emptying at the end: the host says {shown}, the model {expected}");
         self.count()
-    }
-
-    /// The shortest run of last requests that makes an empty container and an empty model disagree.
-    fn reproduce(&mut self) -> String {
-        let recent: Vec<TraceOp> = self.recent.iter().copied().collect();
-        let lengths =
-            std::iter::successors(Some(1usize), |len| Some(if *len < 64 { len + 1 } else { len * 2 }));
-        for len in lengths.take_while(|len| *len <= recent.len()) {
-            let suffix = &recent[recent.len() - len..];
-            if self.disagrees(suffix) {
-                return format!(
-                    "the last {len} requests to an empty container do it:\n{}",
-                    list(suffix.iter())
-                );
-            }
-        }
-        let last = recent.len().saturating_sub(32);
-        format!(
-            "the last {} requests alone do not do it; they end with:\n{}",
-            recent.len(),
-            list(recent[last..].iter())
-        )
-    }
-
-    fn disagrees(&mut self, ops: &[TraceOp]) -> bool {
-        let cleared = self.host.apply(&TraceOp::UnmapAll).is_ok();
-        let Ok(mut domain) = self.model.domain(Type1Kernel::V6_12) else { return false };
-        cleared && ops.iter().any(|op| self.host.apply(op) != domain.apply(op))
     }
 }
 
