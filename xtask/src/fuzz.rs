@@ -97,9 +97,7 @@ fn libfuzzer(root: &Path, target: &str, execs: u64) -> anyhow::Result<bool> {
     std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
     let mut command = cargo(root);
     command.args(["run", "--release", "--quiet", "--target", TRIPLE, "--bin", target, "--"]);
-    // A target without a kept corpus yet starts from nothing.
-    let corpus = root.join("fuzz/corpus").join(target);
-    command.arg(&scratch).args(corpus.is_dir().then_some(&corpus));
+    command.arg(&scratch).arg(root.join("fuzz/corpus").join(target));
     command.args([format!("-runs={execs}"), format!("-artifact_prefix={}/crash-", scratch.display())]);
     command.args([
         "-max_len=1024",
@@ -119,3 +117,6 @@ fn drive(root: &Path, target: &str, execs: u64) -> anyhow::Result<bool> {
     command.arg("--execs").arg(execs.to_string()).arg("--corpus").arg(root.join("fuzz/corpus").join(target));
     Ok(command.status().context("cannot start the driver")?.success())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,14 @@
 //! The figures that suites print, on their way to the terminal and into the page that keeps them.
 //!
-//! A figure is a line that begins with the name of a suite and a colon.
+//! A figure is a line that begins with the name of a suite and a colon; a suite's last one counts. The page holds one run and
+//! nothing of those before it: a step that was left out is named, and its figures are gone.
 
 use std::io::{self, Write};
 use std::path::Path;
 
+use anyhow::ensure;
+
+use super::Outcome;
 use crate::page;
 
 /// Suites whose lines are kept.
@@ -28,7 +32,7 @@ const SUITES: &[&str] = &[
 #[derive(Default)]
 pub struct Figures {
     line: Vec<u8>,
-    kept: Vec<String>,
+    kept: Vec<(String, String)>,
 }
 
 impl Write for Figures {
@@ -39,9 +43,7 @@ impl Write for Figures {
                 continue;
             }
             let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).trim().to_string();
-            if line.split_once(": ").is_some_and(|(name, _)| SUITES.contains(&name)) {
-                self.kept.push(line);
-            }
+            self.keep(line);
         }
         io::stdout().write_all(bytes)?;
         Ok(bytes.len())
@@ -53,14 +55,49 @@ impl Write for Figures {
 }
 
 impl Figures {
-    /// What was kept.
-    pub fn lines(&self) -> impl Iterator<Item = &str> {
-        self.kept.iter().map(String::as_str)
+    fn keep(&mut self, line: String) {
+        let Some((name, _)) = line.split_once(": ").filter(|(name, _)| SUITES.contains(name)) else { return };
+        match self.kept.iter_mut().find(|(there, _)| there == name) {
+            Some(there) => there.1 = line,
+            None => self.kept.push((name.into(), line)),
+        }
     }
 
-    /// Puts the figures into the page.
-    pub fn write(&self, root: &Path) -> anyhow::Result<()> {
-        page::write(root, "figures", &format!("```text\n{}\n```", self.kept.join("\n")))
+    /// What was kept, a line for each suite.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.kept.iter().map(|(_, line)| line.as_str())
+    }
+
+    /// Puts a run that took these steps into the page; `whole` are those of a run that leaves nothing out.
+    pub fn write(&self, root: &Path, taken: &[Outcome], whole: &[String]) -> anyhow::Result<()> {
+        page::write(root, "figures", &self.page(taken, whole)?)
+    }
+
+    fn page(&self, taken: &[Outcome], whole: &[String]) -> anyhow::Result<String> {
+        for name in taken.iter().flat_map(|step| figures_of(&step.name)) {
+            let printed = self.kept.iter().any(|(there, _)| *there == name);
+            ensure!(printed, "no line of the run begins with \"{name}: \", so the page stays as it was");
+        }
+        let left_out = whole.iter().filter(|name| !taken.iter().any(|step| step.name == **name));
+        let left_out: Vec<&str> = left_out.map(String::as_str).collect();
+        let told = match left_out[..] {
+            [] => "One run of `cargo xtask ci`, all steps.".into(),
+            _ => format!(
+                "One run of `cargo xtask ci`, in part. Not run, and not below: {}.",
+                left_out.join(", ")
+            ),
+        };
+        let steps: Vec<String> = taken.iter().map(|step| step.to_string().trim_end().into()).collect();
+        let figures: Vec<&str> = self.lines().collect();
+        Ok(format!("{told}\n\n```text\n{}\n\n{}\n```", steps.join("\n"), figures.join("\n")))
+    }
+}
+
+/// The figures that a step must print.
+fn figures_of(step: &str) -> Vec<String> {
+    match step.strip_prefix("rig ") {
+        Some(arch) => ["kernel", "oracle"].map(|check| format!("{check} {arch}")).into(),
+        None => SUITES.iter().filter(|suite| **suite == step).map(|suite| (*suite).into()).collect(),
     }
 }
 

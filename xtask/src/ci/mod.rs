@@ -26,7 +26,7 @@ pub struct Args {
     /// Leave out the runs in the lab host
     #[arg(long)]
     no_lab: bool,
-    /// Write the figures of the suites into docs/src/testing.md
+    /// Write the steps and the figures of the run into docs/src/testing.md
     #[arg(long)]
     write_report: bool,
 }
@@ -57,8 +57,10 @@ pub fn run(root: &Path, args: &Args) -> anyhow::Result<bool> {
         outcomes.push(step.run(root, &mut figures));
     }
     let good = report(&outcomes, begun.elapsed());
-    if args.write_report && good {
-        figures.write(root)?;
+    match args.write_report {
+        true if good => figures.write(root, &outcomes, &whole())?,
+        true => println!("ci: the page stays as it was: only a run without a failure is written there"),
+        false => {}
     }
     Ok(good)
 }
@@ -94,6 +96,12 @@ fn steps(args: &Args) -> Vec<Step> {
         steps.extend(lab_steps(suites::CI));
     }
     steps
+}
+
+/// The names of all steps that there are.
+fn whole() -> Vec<String> {
+    let all = steps(&Args { no_lab: false, write_report: true });
+    ["lint".into()].into_iter().chain(all.into_iter().map(|step| step.name)).collect()
 }
 
 /// What runs in the lab host, of either architecture.
