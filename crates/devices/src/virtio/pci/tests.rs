@@ -40,7 +40,7 @@ fn the_capabilities_name_every_structure() {
 }
 
 #[test]
-fn features_are_accepted_or_refused_as_a_whole() {
+fn t2_features_are_accepted_or_refused_as_a_whole() {
     // Accepted features, and a write to a third word; whether FEATURES_OK stays.
     let cases = [
         (V1, 0, true),
@@ -56,6 +56,8 @@ fn features_are_accepted_or_refused_as_a_whole() {
         machine.put(8, 2, 4);
         machine.put(12, third, 4);
         let status = |machine: &mut Machine| machine.status();
+        machine.put(0, 1, 4);
+        assert_eq!(machine.get(4, 4) & 1, 1, "VERSION_1 is offered");
         if third == 0 {
             machine.negotiate(features);
         } else {

@@ -13,7 +13,7 @@ enum Place {
 }
 
 #[test]
-fn an_endpoint_bypasses_exactly_where_the_truth_table_says() {
+fn b1_an_endpoint_bypasses_exactly_where_the_truth_table_says() {
     use Place::*;
     let cases = [
         (Nowhere, 0, false),
@@ -43,7 +43,7 @@ fn an_endpoint_bypasses_exactly_where_the_truth_table_says() {
 }
 
 #[test]
-fn bypass_holds_when_the_driver_did_not_accept_the_feature() {
+fn b2_bypass_holds_when_the_driver_did_not_accept_the_feature() {
     let features = ALL_FEATURES & !Features::BYPASS_CONFIG;
     let mut rig = Plan { features, bypass_at_boot: true, ..Plan::default() }.build();
     assert_eq!(rig.held(0).len(), 1);
