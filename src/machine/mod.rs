@@ -81,6 +81,7 @@ pub fn run(
         vm,
         ram,
     };
+    end_on_panic(&parts.control);
     let serial = board::add_devices(&parts, layout, console::output(&config.serial)?)?;
     let mut sandbox = Sandbox::new(config.sandbox)?;
     let emulated = emulated::ready(plan, std::mem::take(&mut files.own));
@@ -105,6 +106,16 @@ pub fn run(
     Ok(outcome)
 }
 
+/// Ends the machine when a thread of this process panics, a device's own where devices run in here: nobody would do its work.
+/// (A worker's panic ends the worker, and the undertaker hears of that.)
+fn end_on_panic(control: &Arc<Control>) {
+    let (tell, control) = (std::panic::take_hook(), control.clone());
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        control.end(Outcome::Crash);
+    }));
+}
+
 /// Ends the machine, without any DMA, when a device process dies.
 fn bury(children: Children, control: &Arc<Control>, blocker: Blocker) -> Result<Undertaker> {
     let control = control.clone();
@@ -114,3 +125,6 @@ fn bury(children: Children, control: &Arc<Control>, blocker: Blocker) -> Result<
         control.end(Outcome::Crash);
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,9 @@ use crate::seccomp::{Denials, Policy};
 use crate::spawn::{Stage, Words};
 use crate::{namespaces, raw};
 
+/// Exit code of a worker in which a thread panicked; the code that Rust gives when it is the first thread.
+const PANICKED: i32 = 101;
+
 /// What a worker starts with.
 #[derive(Debug)]
 pub struct Start {
@@ -42,7 +45,8 @@ pub struct Entrance {
 }
 
 /// The start of a worker; `None` in any other process. To be called first in `main`: it closes every descriptor above 2, and it may end
-/// the process (the worker then goes on in another).
+/// the process (the worker then goes on in another). From here on a panic on any thread of the worker ends it at once: a device
+/// that has lost a thread is no device, and whoever watches the process sees to the rest.
 ///
 /// On an error the main process has been told; print nothing and exit.
 pub fn worker_start() -> Result<Option<Start>, StartError> {
@@ -55,6 +59,7 @@ pub fn worker_start() -> Result<Option<Start>, StartError> {
 
 fn start(words: Words) -> Result<Start, StartError> {
     let step = |doing| move |source: io::Error| StartError::Step { doing, source };
+    end_on_panic();
     raw::close_from_three().map_err(step("closing inherited descriptors"))?;
     // Descriptor 0, so that the standard library's Command can pass it; a worker reads no standard input.
     let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3);
@@ -73,6 +78,14 @@ fn start(words: Words) -> Result<Start, StartError> {
         descriptors: first.1,
         entrance: Entrance { control, without: words.without, denials: words.denials },
     })
+}
+
+fn end_on_panic() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        std::process::exit(PANICKED)
+    }));
 }
 
 /// User and process id namespaces. Does not return when the worker goes on in another process.

@@ -32,6 +32,16 @@ pub fn each_death_is_told_once(_: &mut Notes) {
     assert_eq!(children.iter().map(|(id, _)| id).collect::<Vec<_>>(), [ids[0]]);
 }
 
+pub fn a_panic_ends_it(_: &mut Notes) {
+    for policy in Policy::ALL {
+        let mut children = Children::new().expect("a poller");
+        // Main's end of the channel stays open: nothing else would end it.
+        let id = children.add(kit::jailed(kit::launch(policy, &["panic"]))).expect("it is watched");
+        let death = children.wait_any(LONG).expect("waiting works").expect("it ends at once");
+        assert_eq!((death.id, death.ending), (id, Ending::Exited(101)), "{policy:?}");
+    }
+}
+
 pub fn dropping_ends_them(_: &mut Notes) {
     let mut children = Children::new().expect("a poller");
     let worker = kit::jailed(kit::launch(Policy::Device, &["idle"]));

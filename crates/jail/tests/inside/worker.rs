@@ -40,6 +40,12 @@ pub fn run(start: Start) -> ! {
             say("idle");
             drop(channel.receive());
         }
+        "panic" => {
+            // As a device's queue thread would, while the first thread waits for main.
+            let thread = std::thread::spawn(|| panic!("a bug"));
+            drop(channel.receive());
+            drop(thread);
+        }
         "exit" => exit(rest.first().and_then(|status| status.parse().ok()).unwrap_or(0)),
         "forbidden" => drop(std::fs::File::open("/")),
         "escape" => {
