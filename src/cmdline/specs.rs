@@ -197,6 +197,9 @@ spec! {
         "tap-name", "tap-name=NAME" => tap_name: String,
         /// The card's address. Default: one that follows from the tap's name.
         "mac", "mac=AA:BB:CC:DD:EE:FF" => mac: Mac,
+        /// Pairs of queues, each with a thread of its own: 1 (default) to 16. With several the tap device must have been made
+        /// with `multi_queue`, or not be there yet.
+        "vq-pairs", "vq-pairs=N" => pairs: u64,
         /// Whether the card stands behind the guest's IOMMU (viommu), where it reaches what the guest maps, or beside
         /// it (off, the default), where it reaches all guest RAM.
         "iommu", "iommu=viommu|off" => iommu: IommuChoice,

@@ -39,6 +39,8 @@ pub struct NetConfig {
     pub tap: String,
     /// The card's address.
     pub mac: [u8; 6],
+    /// Pairs of queues.
+    pub pairs: u16,
 }
 
 /// A virtio-console.
@@ -76,7 +78,8 @@ pub(super) fn read(args: &RunArgs, refusals: &mut Vec<Refusal>) -> Vec<EmulatedC
     for spec in &args.net {
         let tap = spec.tap_name.clone().unwrap_or_default();
         let mac = spec.mac.map_or_else(|| address_of(&tap), |mac| mac.0);
-        let kind = Emulated::Net(NetConfig { tap, mac });
+        let pairs = limits::card_pairs(spec.pairs, refusals);
+        let kind = Emulated::Net(NetConfig { tap, mac, pairs });
         found.push(EmulatedConfig { kind, behind_viommu: behind(spec.iommu) });
     }
     for spec in args.serial.iter().filter(|spec| spec.hardware == Some(Hardware::VirtioConsole)) {

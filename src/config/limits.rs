@@ -70,6 +70,21 @@ pub(super) fn disk_queues(wanted: Option<u64>, refusals: &mut Vec<Refusal>) -> u
     1
 }
 
+/// Pairs of queues of a network card, 1 unless said otherwise.
+pub(super) fn card_pairs(wanted: Option<u64>, refusals: &mut Vec<Refusal>) -> u16 {
+    let wanted = wanted.unwrap_or(1);
+    if let (1..=16, Ok(pairs)) = (wanted, u16::try_from(wanted)) {
+        return pairs;
+    }
+    refusals.push(Refusal::new(
+        "--net",
+        format!("cannot have vq-pairs={wanted}"),
+        "each pair takes a thread and a queue of the tap device",
+        "Give 1 to 16; a pair for each processor of the guest is enough.",
+    ));
+    1
+}
+
 /// The serial number of a disk.
 pub(super) fn serial(wanted: String, refusals: &mut Vec<Refusal>) -> String {
     if wanted.len() > 20 {

@@ -19,7 +19,7 @@ pub(crate) fn ready(plan: &Plan, own: Vec<Vec<OwnedFd>>) -> Vec<Ready> {
         let kind = match &device.kind {
             Emulated::Rng => EmulatedKind::Rng,
             Emulated::Disk(disk) => EmulatedKind::Disk(disk.format, disk.options.clone()),
-            Emulated::Net(net) => EmulatedKind::Net(net.mac),
+            Emulated::Net(net) => EmulatedKind::Net { mac: net.mac, pairs: net.pairs },
             Emulated::Console(console) => EmulatedKind::Console { input: console.input.is_some() },
         };
         Ready { setup: EmulatedSetup { at: device.at, kind }, fds, behind_viommu: device.behind_viommu }

@@ -20,13 +20,13 @@ pub(super) fn open(device: &Emulated) -> Result<Vec<OwnedFd>, Refusal> {
     match device {
         Emulated::Rng => Ok(Vec::new()),
         Emulated::Disk(disk) => open_disk(disk).map(|file| vec![file.into()]),
-        Emulated::Net(net) => open_tap(net).map(|tap| vec![tap]),
+        Emulated::Net(net) => open_tap(net),
         Emulated::Console(console) => open_console(console),
     }
 }
 
-fn open_tap(net: &NetConfig) -> Result<OwnedFd, Refusal> {
-    base::open_tap(&net.tap, NET_HEADER).map_err(|error| {
+fn open_tap(net: &NetConfig) -> Result<Vec<OwnedFd>, Refusal> {
+    base::open_tap(&net.tap, NET_HEADER, net.pairs).map_err(|error| {
         let remedy = "Without a network, leave --net out.";
         Refusal::new("--net", format!("cannot have tap-name={}", net.tap), error.to_string(), remedy)
     })

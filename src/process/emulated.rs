@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use data_model::Bdf;
 use devices::irq::MsiController;
 use devices::pci::PciFunction;
@@ -36,9 +36,10 @@ pub(super) fn device(setup: &EmulatedSetup, fds: Vec<OwnedFd>) -> Result<Box<dyn
             };
             Ok(Box::new(Block::new(image, options.clone())))
         }
-        EmulatedKind::Net(mac) => {
-            let tap = fds.next().context("the network card's tap device is missing")?;
-            Ok(Box::new(Net::new(tap, *mac)))
+        EmulatedKind::Net { mac, pairs } => {
+            let taps: Vec<_> = fds.take((*pairs).into()).collect();
+            ensure!(taps.len() == usize::from(*pairs), "a queue of the network card's tap device is missing");
+            Ok(Box::new(Net::new(taps, *mac, Arc::new(base::switch_tap_queue))))
         }
         EmulatedKind::Console { .. } => {
             let output = fds.next().context("the console's output is missing")?;

@@ -55,8 +55,13 @@ pub enum EmulatedKind {
     Rng,
     /// A disk. Descriptors: its image.
     Disk(ImageFormat, BlockOptions),
-    /// A network card with this address. Descriptors: a queue of the tap device.
-    Net([u8; 6]),
+    /// A network card. Descriptors: a queue of the tap device for each pair of the card's.
+    Net {
+        /// Its address.
+        mac: [u8; 6],
+        /// Pairs of queues.
+        pairs: u16,
+    },
     /// A console. Descriptors: its output, and its input if there is one.
     Console {
         /// Whether somebody can type.
@@ -84,7 +89,7 @@ impl EmulatedSetup {
         match self.kind {
             EmulatedKind::Rng => "virtio-rng",
             EmulatedKind::Disk(..) => "virtio-blk",
-            EmulatedKind::Net(_) => "virtio-net",
+            EmulatedKind::Net { .. } => "virtio-net",
             EmulatedKind::Console { .. } => "virtio-console",
         }
     }
@@ -93,7 +98,8 @@ impl EmulatedSetup {
     pub fn descriptors(&self) -> usize {
         match self.kind {
             EmulatedKind::Rng => 0,
-            EmulatedKind::Disk(..) | EmulatedKind::Net(_) | EmulatedKind::Console { input: false } => 1,
+            EmulatedKind::Net { pairs, .. } => pairs.into(),
+            EmulatedKind::Disk(..) | EmulatedKind::Console { input: false } => 1,
             EmulatedKind::Console { input: true } => 2,
         }
     }

@@ -25,6 +25,6 @@ pub use poller::{Poller, Ready};
 pub use pretty::bytes;
 pub use processors::{thread_time, usable_processors};
 pub use registers::Word;
-pub use tap::{TapError, open_tap};
+pub use tap::{TapError, open_tap, switch_tap_queue};
 pub use tube::{MAX_FDS, MAX_MESSAGE, Received, Tube};
 pub use vmm_sys_util::eventfd::EventFd;

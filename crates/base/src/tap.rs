@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use libc::{c_int, c_ulong};
@@ -17,9 +17,15 @@ const TYPE: u32 = b'T' as u32;
 ioctl_iow_nr!(TUNSETIFF, TYPE, 202, c_int);
 ioctl_iow_nr!(TUNSETVNETHDRSZ, TYPE, 216, c_int);
 ioctl_iow_nr!(TUNSETOFFLOAD, TYPE, 208, c_int);
+ioctl_iow_nr!(TUNSETQUEUE, TYPE, 217, c_int);
 
 /// `IFF_TAP | IFF_NO_PI | IFF_VNET_HDR`: Ethernet frames, each led by a virtio-net header.
 const FLAGS: u16 = 0x0002 | 0x1000 | 0x4000;
+/// `IFF_MULTI_QUEUE`: each descriptor is a queue of its own.
+const MULTI_QUEUE: u16 = 0x0100;
+/// `IFF_ATTACH_QUEUE` and `IFF_DETACH_QUEUE`
+const ATTACH: u16 = 0x0200;
+const DETACH: u16 = 0x0400;
 
 /// `struct ifreq`, which TUNSETIFF reads, and writes back with the name that the device got.
 #[repr(C)]
@@ -48,20 +54,39 @@ fn hint(name: &str, source: &io::Error) -> String {
             ". It must be there and yours: `ip tuntap add dev {name} mode tap user $(id -un) && ip link set {name} up`"
         ),
         Some(libc::EBUSY) => ". Another program has it open".to_owned(),
-        Some(libc::EINVAL) => ". Is it a tap device, with one queue?".to_owned(),
+        Some(libc::EINVAL) => format!(
+            ". It must be a tap device, with `multi_queue` if the card has several pairs of queues and without it if not: \
+             `ip -d link show {name}` tells"
+        ),
         _ => String::new(),
     }
 }
 
-/// Opens the tap device `name`, which the kernel makes when it is not there and this process may do so. The descriptor
-/// does not block; each packet is led by a virtio-net header of `header` bytes, and what comes in needs nothing completed.
+/// Opens `queues` queues of the tap device `name`, which the kernel makes when it is not there and this process may do so. The
+/// descriptors do not block; each packet is led by a virtio-net header of `header` bytes, and what comes in needs nothing
+/// completed.
 ///
 /// # Errors
 /// The name is no name of an interface, or the kernel refuses.
-pub fn open_tap(name: &str, header: usize) -> Result<OwnedFd, TapError> {
+pub fn open_tap(name: &str, header: usize, queues: u16) -> Result<Vec<OwnedFd>, TapError> {
+    let flags = if queues > 1 { FLAGS | MULTI_QUEUE } else { FLAGS };
+    (0..queues).map(|_| open_queue(name, header, flags)).collect()
+}
+
+/// Puts a queue of a tap device with several to use, or out of it: then the kernel puts no packet into it.
+///
+/// # Errors
+/// The queue is in that state already, or is not one of several.
+pub fn switch_tap_queue(queue: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    let request = Request { name: [0; 16], flags: if on { ATTACH } else { DETACH }, rest: [0; 22] };
+    // SAFETY: the kernel reads one `struct ifreq`, whose size and start `Request` has.
+    check(unsafe { ioctl_with_ref(&queue, TUNSETQUEUE() as c_ulong, &request) })
+}
+
+fn open_queue(name: &str, header: usize, flags: u16) -> Result<OwnedFd, TapError> {
     let failed =
         |call: &'static str| move |source: io::Error| TapError { name: name.to_owned(), call, source };
-    let mut request = Request { name: [0; 16], flags: FLAGS, rest: [0; 22] };
+    let mut request = Request { name: [0; 16], flags, rest: [0; 22] };
     if !is_interface_name(name) {
         let why = "a name has 1 to 15 bytes, without white space, `/` and `%`";
         return Err(failed("the name")(io::Error::new(io::ErrorKind::InvalidInput, why)));

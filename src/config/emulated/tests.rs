@@ -16,14 +16,14 @@ fn devices(flags: &str) -> Vec<EmulatedConfig> {
 fn devices_come_in_the_order_of_their_kinds() {
     let found = devices(
         "--serial type=file,path=out,hardware=virtio-console,input=in --net tap-name=tap0,iommu=viommu --block a \
-         --net tap-name=tap1,mac=52:54:00:12:34:56 --serial type=none",
+         --net tap-name=tap1,mac=52:54:00:12:34:56,vq-pairs=4 --serial type=none",
     );
-    let net = |tap: &str, mac| Emulated::Net(NetConfig { tap: tap.into(), mac });
+    let net = |tap: &str, mac, pairs| Emulated::Net(NetConfig { tap: tap.into(), mac, pairs });
     assert_eq!(found.len(), 5);
     assert_eq!(found[0].kind, Emulated::Rng);
     assert!(matches!(found[1].kind, Emulated::Disk(_)));
-    assert_eq!((&found[2].kind, found[2].behind_viommu), (&net("tap0", address_of("tap0")), true));
-    let given = net("tap1", [0x52, 0x54, 0, 0x12, 0x34, 0x56]);
+    assert_eq!((&found[2].kind, found[2].behind_viommu), (&net("tap0", address_of("tap0"), 1), true));
+    let given = net("tap1", [0x52, 0x54, 0, 0x12, 0x34, 0x56], 4);
     assert_eq!((&found[3].kind, found[3].behind_viommu), (&given, false));
     let console = ConsoleConfig { output: "out".into(), input: Some("in".into()) };
     assert_eq!(found[4].kind, Emulated::Console(console));

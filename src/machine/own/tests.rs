@@ -88,7 +88,7 @@ fn console_that_cannot_be_is_refused_with_its_reason() {
 
 #[test]
 fn tap_that_cannot_be_is_refused_with_the_kernels_words() {
-    let net = NetConfig { tap: "no/name".into(), mac: [0; 6] };
+    let net = NetConfig { tap: "no/name".into(), mac: [0; 6], pairs: 1 };
     let refusal = open(&Emulated::Net(net)).unwrap_err().to_string();
     assert!(
         refusal.starts_with("--net cannot have tap-name=no/name: ") && refusal.contains("1 to 15"),

@@ -15,7 +15,7 @@ fn names_that_the_kernel_would_misread_are_refused() {
     ] {
         assert_eq!(is_interface_name(name), fine, "{name:?}");
     }
-    let error = open_tap("tap%d", 12).unwrap_err().to_string();
+    let error = open_tap("tap%d", 12, 1).unwrap_err().to_string();
     assert!(error.contains("\"tap%d\"") && error.contains("1 to 15 bytes"), "{error}");
 }
 
@@ -25,7 +25,7 @@ fn refusals_say_what_to_do() {
         (libc::ENOENT, "modprobe tun"),
         (libc::EPERM, "ip tuntap add dev tap7 mode tap"),
         (libc::EBUSY, "Another program"),
-        (libc::EINVAL, "one queue"),
+        (libc::EINVAL, "`multi_queue`"),
         (libc::EIO, "TUNSETIFF"),
     ] {
         let source = io::Error::from_raw_os_error(errno);

@@ -14,10 +14,9 @@ use super::device::{Activation, VirtioInterrupt};
 use super::queue::{Chain, Ring, RingError};
 use super::worker::{Queue, WorkerHandler, drain};
 
-/// The queue with buffers for what comes from the host.
-const RECEIVE: u16 = 0;
-/// The queue with what goes to the host.
-const TRANSMIT: u16 = 1;
+/// The queue with buffers for what comes from the host, and the one with what goes to it.
+const RECEIVE: u64 = 0;
+const TRANSMIT: u64 = 1;
 const STOP: u64 = 2;
 const INPUT: u64 = 3;
 
@@ -47,18 +46,19 @@ pub struct Carrier {
 }
 
 impl Carrier {
-    /// Starts the thread `name` between the queues of `activation` and `port`. A missing queue is a direction unused.
-    pub fn start(name: &str, activation: Activation, port: impl Port) -> io::Result<Carrier> {
+    /// Starts the thread `name` between two queues of `activation`, `first` for what comes from `port` and the next for what
+    /// goes to it. A missing queue is a direction unused.
+    pub fn start(name: &str, first: u16, activation: Activation, port: impl Port) -> io::Result<Carrier> {
         let stop = base::new_event()?;
         let poller = Poller::new()?;
         poller.add(&stop, STOP)?;
         let (mem, features) = (activation.mem, activation.features);
-        let mut queues = activation.queues.into_iter();
-        let mut side = |index: u16| -> io::Result<Option<Queue>> {
+        let mut queues = activation.queues.into_iter().skip(first.into());
+        let mut side = |token: u64| -> io::Result<Option<Queue>> {
             let Some(handle) = queues.next().flatten() else { return Ok(None) };
-            poller.add(&handle.kick, index.into())?;
+            poller.add(&handle.kick, token)?;
             let (ring, kick) = Ring::new(handle, mem.clone(), features);
-            Ok(Some(Queue { index, ring, kick }))
+            Ok(Some(Queue { index: first + token as u16, ring, kick }))
         };
         let (receive, transmit) = (side(RECEIVE)?, side(TRANSMIT)?);
         let buffer = vec![0; port.most()];
@@ -115,7 +115,7 @@ impl<P: Port> Service<P> {
             for event in &ready {
                 match event.token {
                     STOP => return,
-                    token if token == u64::from(TRANSMIT) => self.serve(|service| service.send()),
+                    TRANSMIT => self.serve(|service| service.send()),
                     _ => self.serve(|service| service.feed()),
                 }
             }
@@ -194,7 +194,7 @@ impl<P: Port> Service<P> {
         let written = chain.write(queue.ring.mem(), 0, bytes).unwrap_or(0);
         queue.ring.push(chain.head(), written as u32)?;
         if queue.ring.interrupt_wanted()? {
-            self.interrupt.queue(RECEIVE);
+            self.interrupt.queue(queue.index);
         }
         Ok(())
     }

@@ -44,7 +44,7 @@ impl Console {
     fn start(&self, activation: Activation) -> io::Result<Carrier> {
         let input = self.ends.input.as_ref().map(OwnedFd::try_clone).transpose()?;
         let ends = ConsoleEnds { input, output: self.ends.output.try_clone()? };
-        Carrier::start(NAME, activation, ends)
+        Carrier::start(NAME, 0, activation, ends)
     }
 }
 

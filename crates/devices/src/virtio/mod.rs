@@ -18,7 +18,7 @@ pub use block::{Block, BlockOptions, Image, Qcow2Image, RawImage};
 pub use console::{Console, ConsoleEnds};
 pub use device::{ActivateError, Activation, QueueHandle, VirtioDevice, VirtioInterrupt};
 pub use dma::{Dma, DmaFaults, DmaView};
-pub use net::{NET_HEADER, Net};
+pub use net::{NET_HEADER, Net, TapSwitch};
 pub use pci::{PciDeps, VirtioPciDevice, VirtioPciError};
 pub use queue::{Chain, F_EVENT_IDX, F_INDIRECT_DESC, Ring, RingError, Unreachable};
 pub use rng::Rng;

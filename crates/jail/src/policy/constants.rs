@@ -35,7 +35,7 @@ const LIBC: &[(&str, i64)] = from_libc! {
     EFD_CLOEXEC EFD_NONBLOCK EPOLL_CLOEXEC EPOLL_CTL_ADD EPOLL_CTL_DEL EPOLL_CTL_MOD
 };
 
-/// Masks that libc and the kernel spell by hand, and the ioctl numbers of VFIO and iommufd (uapi/linux/vfio.h, iommufd.h).
+/// Masks that libc and the kernel spell by hand, and ioctl numbers (uapi/linux/if_tun.h, vfio.h, iommufd.h).
 const OWN: &[(&str, u64)] = &[
     ("FUTEX_WAIT", 0),
     ("FUTEX_WAKE", 1),
@@ -44,6 +44,8 @@ const OWN: &[(&str, u64)] = &[
     ("FUTEX_WAIT_BITSET", 9),
     ("FUTEX_PRIVATE_FLAG", 128),
     ("FUTEX_CLOCK_REALTIME", 256),
+    // _IOW('T', 217, int), uapi/linux/if_tun.h
+    ("TUNSETQUEUE", 0x4004_54d9),
     ("VFIO_DEVICE_GET_INFO", vfio(7)),
     ("VFIO_DEVICE_GET_REGION_INFO", vfio(8)),
     ("VFIO_DEVICE_GET_IRQ_INFO", vfio(9)),

@@ -93,9 +93,12 @@ fn nothing_opens_or_reaches_out() {
 #[test]
 fn only_the_island_maps_and_only_the_assigned_device_touches_a_device() {
     let expected: [(&str, &[u64]); 3] = [
-        ("device", &[]),
+        ("device", &[0x4004_54d9]),
         ("vfio", &[0x3b6b, 0x3b6c, 0x3b6d, 0x3b75, 0x3b6e, 0x3b6f]),
-        ("viommu", &[0x3b71, 0x3b72, 0x3b70, 0x3b81, 0x3b80, 0x3b83, 0x3b84, 0x3b85, 0x3b8f, 0x3b86]),
+        (
+            "viommu",
+            &[0x4004_54d9, 0x3b71, 0x3b72, 0x3b70, 0x3b81, 0x3b80, 0x3b83, 0x3b84, 0x3b85, 0x3b8f, 0x3b86],
+        ),
     ];
     for arch in ARCHITECTURES {
         for (name, requests) in expected {

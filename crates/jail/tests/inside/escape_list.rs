@@ -256,6 +256,11 @@ pub const ESCAPES: &[Escape] = &[
     escape!("ioctl VFIO_DEVICE_BIND_IOMMUFD", |p| ioctl(p, 0x3b76)),
     escape!("ioctl TIOCSTI", |p| ioctl(p, libc::TIOCSTI as usize)),
     escape!("ioctl TUNSETIFF", |p| ioctl(p, 0x4004_54ca)),
+    Escape {
+        name: "ioctl TUNSETQUEUE",
+        attempt: |p| ioctl(p, 0x4004_54d9),
+        allowed_in: &[Policy::Device, Policy::Viommu],
+    },
     Escape { name: "ioctl VFIO_IOMMU_MAP_DMA", attempt: |p| ioctl(p, 0x3b71), allowed_in: &[Policy::Viommu] },
     Escape { name: "ioctl VFIO_IOMMU_UNMAP_DMA", attempt: |p| ioctl(p, 0x3b72), allowed_in: &[Policy::Viommu] },
     Escape { name: "ioctl IOMMU_IOAS_MAP", attempt: |p| ioctl(p, 0x3b85), allowed_in: &[Policy::Viommu] },

@@ -40,8 +40,8 @@ fn direction_that_the_driver_does_not_use_is_no_trouble() {
         let mut bench = bench();
         let sent = Arc::new(AtomicUsize::new(0));
         let mut activation = bench.activation();
-        activation.queues[usize::from(unused)] = None;
-        let carrier = Carrier::start("test", activation, Silent(sent.clone())).unwrap();
+        activation.queues[unused as usize] = None;
+        let carrier = Carrier::start("test", 0, activation, Silent(sent.clone())).unwrap();
         if unused == RECEIVE {
             bench.queues[1].chain().readable(&[7; 40]).send();
             bench.queues[1].kick();
@@ -58,7 +58,7 @@ fn requests_made_before_the_start_need_no_kick() {
     let mut bench = bench();
     let sent = Arc::new(AtomicUsize::new(0));
     bench.queues[1].chain().readable(&[7; 40]).send();
-    let carrier = Carrier::start("test", bench.activation(), Silent(sent.clone())).unwrap();
+    let carrier = Carrier::start("test", 0, bench.activation(), Silent(sent.clone())).unwrap();
     assert!(bench.queues[1].wait(5 * SECOND).is_some());
     drop(carrier);
     assert_eq!(sent.load(Ordering::SeqCst), 40);
@@ -68,7 +68,7 @@ fn requests_made_before_the_start_need_no_kick() {
 fn buffers_wait_for_a_port_that_has_nothing() {
     let mut bench = bench();
     bench.queues[0].chain().writable(8).send();
-    let carrier = Carrier::start("test", bench.activation(), Silent(Arc::default())).unwrap();
+    let carrier = Carrier::start("test", 0, bench.activation(), Silent(Arc::default())).unwrap();
     drop(carrier);
     assert_eq!(bench.queues[0].poll(), None);
 }

@@ -1,5 +1,8 @@
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::time::Instant;
+
+use sync::Mutex;
 
 use super::*;
 use crate::virtio::testkit::{Behind, Bench, RawDesc, SECOND, ram};
@@ -13,7 +16,7 @@ fn card() -> (Net, UnixDatagram) {
     let (ours, wire) = UnixDatagram::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
     wire.set_read_timeout(Some(5 * SECOND)).unwrap();
-    (Net::new(ours.into(), MAC), wire)
+    (Net::new(vec![ours.into()], MAC, Arc::new(|_, _| panic!("one queue is never switched"))), wire)
 }
 
 fn started(features: u64) -> (Net, Bench, UnixDatagram) {
@@ -27,6 +30,108 @@ fn packet(len: usize, fill: u8) -> Vec<u8> {
     let mut bytes = vec![fill; len];
     bytes[..NET_HEADER].fill(0);
     bytes
+}
+
+/// A card with several pairs, their wires, and which queues of the tap device are in use, as the card has said.
+fn several(pairs: usize) -> (Net, Vec<UnixDatagram>, Arc<Mutex<Vec<bool>>>) {
+    let (mut ours, mut wires) = (Vec::new(), Vec::new());
+    for _ in 0..pairs {
+        let (one, wire) = UnixDatagram::pair().unwrap();
+        one.set_nonblocking(true).unwrap();
+        wire.set_read_timeout(Some(5 * SECOND)).unwrap();
+        ours.push(OwnedFd::from(one));
+        wires.push(wire);
+    }
+    let numbers: Vec<_> = ours.iter().map(AsRawFd::as_raw_fd).collect();
+    let used = Arc::new(Mutex::new(vec![true; pairs]));
+    let seen = used.clone();
+    let switch: TapSwitch = Arc::new(move |tap, on| {
+        let at = numbers.iter().position(|number| *number == tap.as_raw_fd()).unwrap();
+        let was = std::mem::replace(&mut seen.lock()[at], on);
+        if was == on { Err(io::ErrorKind::InvalidInput.into()) } else { Ok(()) }
+    });
+    (Net::new(ours, MAC, switch), wires, used)
+}
+
+/// Says on the control queue `bench.queues[at]` how many pairs are used; the answer.
+fn set_pairs(bench: &mut Bench, at: usize, count: u16) -> u8 {
+    let [low, high] = count.to_le_bytes();
+    let reply = bench.queues[at].request(&[4, 0, low, high], 1).unwrap();
+    assert_eq!(reply.len, 1);
+    reply.bytes[0]
+}
+
+const SEVERAL: u64 = MQ | CONTROL;
+
+#[test]
+fn several_pairs_are_offered_with_a_control_queue_and_one_is_not() {
+    let mut bytes = [0xff; 10];
+    let (one, _wire) = card();
+    assert_eq!((one.features() & SEVERAL, one.queue_sizes()), (0, &[256, 256][..]));
+    let (three, _wires, _used) = several(3);
+    assert_eq!(three.features() & SEVERAL, SEVERAL);
+    assert_eq!(three.queue_sizes(), [256, 256, 256, 256, 256, 256, 16]);
+    three.config_read(0, &mut bytes);
+    assert_eq!(bytes, [2, 0, 0, 0, 0, 7, 0, 0, 3, 0]);
+}
+
+#[test]
+fn each_pair_carries_its_own_packets_both_ways() {
+    let (mut device, wires, _used) = several(3);
+    let mut bench = Bench::new(ram(2 << 20), &device, SEVERAL);
+    device.activate(bench.activation()).unwrap();
+    assert_eq!(set_pairs(&mut bench, 6, 3), 0);
+    for (pair, wire) in wires.iter().enumerate() {
+        let (rx, tx) = (2 * pair, 2 * pair + 1);
+        let sent = packet(NET_HEADER + 60 + pair, pair as u8);
+        bench.queues[tx].chain().readable(&sent).send();
+        bench.queues[tx].kick();
+        let mut got = [0; 4096];
+        let count = wire.recv(&mut got).unwrap();
+        assert!(got[..count] == sent, "pair {pair}");
+        assert!(bench.queues[tx].wait(5 * SECOND).is_some());
+        wire.send(&packet(NET_HEADER + 100 + pair, 9)).unwrap();
+        let reply = bench.queues[rx].request(&[], 1526).unwrap();
+        assert_eq!(reply.len as usize, NET_HEADER + 100 + pair);
+        assert!(bench.interrupt.wait_queue(rx as u16, 1, 5 * SECOND), "pair {pair}");
+    }
+}
+
+#[test]
+fn tap_has_as_many_queues_in_use_as_the_driver_says() {
+    let (mut device, _wires, used) = several(4);
+    let mut bench = Bench::new(ram(4 << 20), &device, SEVERAL);
+    device.activate(bench.activation()).unwrap();
+    assert_eq!(*used.lock(), [true, false, false, false], "until the driver says more");
+    // Zero, more than there are, and the same again.
+    for (count, answer, left) in [(3, 0, 3), (0, 1, 3), (5, 1, 3), (3, 0, 3), (4, 0, 4), (2, 0, 2), (1, 0, 1)]
+    {
+        assert_eq!(set_pairs(&mut bench, 8, count), answer, "{count}");
+        assert_eq!(used.lock().iter().filter(|used| **used).count(), left, "{count}");
+    }
+    assert_eq!(set_pairs(&mut bench, 8, 4), 0);
+    device.reset();
+    assert_eq!(*used.lock(), [true, false, false, false], "after a reset");
+}
+
+#[test]
+fn tap_that_cannot_be_switched_is_an_error_to_the_driver() {
+    let (mut device, _wires, used) = several(2);
+    let mut bench = Bench::new(ram(2 << 20), &device, SEVERAL);
+    device.activate(bench.activation()).unwrap();
+    used.lock()[1] = true;
+    assert_eq!(set_pairs(&mut bench, 4, 2), 1);
+}
+
+#[test]
+fn driver_without_several_pairs_has_the_control_queue_behind_the_first() {
+    let (mut device, wires, used) = several(2);
+    let mut bench = Bench::new(ram(2 << 20), &device, CONTROL);
+    device.activate(bench.activation()).unwrap();
+    assert_eq!(set_pairs(&mut bench, 2, 2), 1, "not agreed on");
+    assert_eq!(*used.lock(), [true, false]);
+    wires[0].send(&packet(NET_HEADER + 60, 1)).unwrap();
+    assert_eq!(bench.queues[RX].request(&[], 1526).unwrap().len as usize, NET_HEADER + 60);
 }
 
 #[test]
