@@ -117,14 +117,15 @@ impl OptionValue for u64 {
     }
 }
 
-/// `on` or `off`; the key alone means `on`.
+/// `on` or `off`; the key alone means `on`. Also `true` and `false`, as other monitors have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Switch(pub bool);
 
 impl OptionValue for Switch {
     fn read(value: Option<&str>) -> Result<Switch, String> {
         match value {
-            None => Ok(Switch(true)),
+            None | Some("true") => Ok(Switch(true)),
+            Some("false") => Ok(Switch(false)),
             value => word(value, &[("on", Switch(true)), ("off", Switch(false))]),
         }
     }

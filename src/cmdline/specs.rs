@@ -174,15 +174,18 @@ spec! {
 }
 
 spec! {
-    /// Where a console goes. The first serial port is always there (default: type=stdout); further ones are
-    /// virtio-consoles, which Linux calls /dev/hvc0 and so on, in the order given.
+    /// Where a console goes. The first serial port is always there (default: type=stdout, or type=none when a virtio-console
+    /// has the terminal); further ones are virtio-consoles, which Linux calls /dev/hvc0 and so on, in the order given.
     pub struct SerialSpec {
-        /// The terminal, a file, or nowhere; a virtio-console has a file.
+        /// The terminal, a file, or nowhere (the first serial port only).
         "type", "type=stdout|file|none" => kind: SerialType,
         /// The file, FIFO or terminal that the output goes to, for type=file.
         "path", "path=FILE" => path: PathBuf,
         /// The first serial port (serial, the default) or one more console.
         "hardware", "hardware=serial|virtio-console" => hardware: Hardware,
+        /// Whether it has what is typed on the terminal, which one console can have. Default: the first serial port has it if
+        /// it is on the terminal, else the first virtio-console that is.
+        "stdin", "stdin=on|off" => stdin: Switch,
         /// A FIFO or terminal to read from what is typed; for a virtio-console.
         "input", "input=FILE" => input: PathBuf,
         /// Whether a virtio-console stands behind the guest's IOMMU (viommu) or beside it (off, the default).
@@ -310,13 +313,20 @@ impl SerialSpec {
     pub fn parse(text: &str) -> Result<SerialSpec, String> {
         let spec = SerialSpec::read(text)?;
         let more = spec.input.is_some() || spec.iommu.is_some();
+        let stdin = spec.stdin.is_some_and(|switch| switch.0);
         match (spec.hardware, spec.kind) {
-            (Some(Hardware::VirtioConsole), Some(SerialType::File)) => {}
-            (Some(Hardware::VirtioConsole), _) => {
-                return Err("hardware=virtio-console needs type=file,path=FILE".to_owned());
+            (Some(Hardware::VirtioConsole), Some(SerialType::None)) => {
+                return Err("hardware=virtio-console needs type=stdout or type=file,path=FILE".to_owned());
             }
+            (Some(Hardware::VirtioConsole), _) => {}
             _ if more => return Err("input= and iommu= go with hardware=virtio-console only".to_owned()),
             _ => {}
+        }
+        if stdin && spec.kind != Some(SerialType::Stdout) {
+            return Err("stdin goes with type=stdout only".to_owned());
+        }
+        if stdin && spec.input.is_some() {
+            return Err("stdin and input= both say where what is typed comes from".to_owned());
         }
         match (spec.kind, &spec.path) {
             (Some(SerialType::File), None) => Err("type=file needs path=FILE".to_owned()),

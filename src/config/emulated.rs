@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use devices::virtio::BlockOptions;
 
+use super::consoles::ConsoleConfig;
 use super::limits;
 use crate::cmdline::RunArgs;
-use crate::cmdline::specs::{BlockSpec, Hardware, IommuChoice};
+use crate::cmdline::specs::{BlockSpec, IommuChoice};
 use crate::errors::Refusal;
 use crate::process::ImageFormat;
 
@@ -43,15 +44,6 @@ pub struct NetConfig {
     pub pairs: u16,
 }
 
-/// A virtio-console.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConsoleConfig {
-    /// Where its output goes.
-    pub output: PathBuf,
-    /// Where what is typed comes from.
-    pub input: Option<PathBuf>,
-}
-
 /// A disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiskConfig {
@@ -63,12 +55,16 @@ pub struct DiskConfig {
     pub options: BlockOptions,
 }
 
-fn behind(choice: Option<IommuChoice>) -> bool {
+pub(super) fn behind(choice: Option<IommuChoice>) -> bool {
     choice == Some(IommuChoice::Viommu)
 }
 
 /// All emulated devices that the flags ask for, the entropy device first.
-pub(super) fn read(args: &RunArgs, refusals: &mut Vec<Refusal>) -> Vec<EmulatedConfig> {
+pub(super) fn read(
+    args: &RunArgs,
+    consoles: Vec<EmulatedConfig>,
+    refusals: &mut Vec<Refusal>,
+) -> Vec<EmulatedConfig> {
     let rng = behind(args.rng.as_ref().and_then(|spec| spec.iommu));
     let mut found = vec![EmulatedConfig { kind: Emulated::Rng, behind_viommu: rng }];
     for spec in &args.block {
@@ -82,11 +78,7 @@ pub(super) fn read(args: &RunArgs, refusals: &mut Vec<Refusal>) -> Vec<EmulatedC
         let kind = Emulated::Net(NetConfig { tap, mac, pairs });
         found.push(EmulatedConfig { kind, behind_viommu: behind(spec.iommu) });
     }
-    for spec in args.serial.iter().filter(|spec| spec.hardware == Some(Hardware::VirtioConsole)) {
-        let output = spec.path.clone().unwrap_or_default();
-        let kind = Emulated::Console(ConsoleConfig { output, input: spec.input.clone() });
-        found.push(EmulatedConfig { kind, behind_viommu: behind(spec.iommu) });
-    }
+    found.extend(consoles);
     found
 }
 

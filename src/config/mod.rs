@@ -1,5 +1,6 @@
 //! What the user wants, checked against itself: no look at the host yet, so the same words mean the same everywhere.
 
+mod consoles;
 mod emulated;
 mod limits;
 
@@ -9,13 +10,12 @@ use data_model::Bdf;
 use devices::virtio::iommu::PollMode;
 use jail::{Denials, Pieces};
 
-use crate::cmdline::specs::{
-    GuestAddress, Hardware, IommuChoice, MemSpec, MsiMode, SerialSpec, SerialType, VfioSpec, ViommuSpec,
-};
+use crate::cmdline::specs::{GuestAddress, IommuChoice, MemSpec, MsiMode, VfioSpec, ViommuSpec};
 use crate::cmdline::{CheckArgs, IrqchipArg, RunArgs};
 use crate::errors::Refusal;
 
-pub use emulated::{ConsoleConfig, DiskConfig, Emulated, EmulatedConfig, NetConfig};
+pub use consoles::{ConsoleConfig, ConsoleInput, ConsoleOutput, Serial};
+pub use emulated::{DiskConfig, Emulated, EmulatedConfig, NetConfig};
 pub use limits::MOST_DEVICES;
 
 /// The architecture of host and guest, which is one.
@@ -32,17 +32,6 @@ impl Arch {
     pub const fn host() -> Arch {
         if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 }
     }
-}
-
-/// Where the first serial port goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Serial {
-    /// To and from the terminal.
-    Stdout,
-    /// Into this file.
-    File(PathBuf),
-    /// Nowhere.
-    None,
 }
 
 /// The virtual IOMMU.
@@ -124,7 +113,8 @@ impl Config {
     pub fn from_args(args: &RunArgs, arch: Arch) -> Result<Config, Vec<Refusal>> {
         let mut refusals = Vec::new();
         let cpus = limits::cpus(args.cpus.as_ref().and_then(|spec| spec.num_cores), &mut refusals);
-        let emulated = emulated::read(args, &mut refusals);
+        let (serial, consoles) = consoles::read(&args.serial, &mut refusals);
+        let emulated = emulated::read(args, consoles, &mut refusals);
         let asked = emulated.iter().any(|device| device.behind_viommu);
         let implied = asked.then(ViommuSpec::default);
         let assignment = assignment(
@@ -142,7 +132,7 @@ impl Config {
             initrd: args.initrd.clone(),
             params: args.params.join(" "),
             cpus,
-            serial: serial(&args.serial, &mut refusals),
+            serial,
             socket: args.socket.clone(),
             sandbox: sandbox(args),
             assignment,
@@ -214,29 +204,6 @@ fn device(spec: &VfioSpec, viommu: bool) -> VfioConfig {
             Some(GuestAddress::Auto) | None => None,
         },
         unsafe_interrupts: spec.unsafe_interrupts.is_some_and(|switch| switch.0),
-    }
-}
-
-/// The first serial port, from all that were asked for.
-fn serial(specs: &[SerialSpec], refusals: &mut Vec<Refusal>) -> Serial {
-    let mut ports = specs.iter().filter(|spec| spec.hardware != Some(Hardware::VirtioConsole));
-    let first = ports.next();
-    if ports.next().is_some() {
-        refusals.push(Refusal::new(
-            "--serial",
-            "is given twice for the first serial port",
-            "the guest has one",
-            "Say hardware=virtio-console for the other.",
-        ));
-    }
-    place(first)
-}
-
-fn place(spec: Option<&SerialSpec>) -> Serial {
-    match spec.map(|spec| (spec.kind, &spec.path)) {
-        Some((Some(SerialType::File), Some(path))) => Serial::File(path.clone()),
-        Some((Some(SerialType::None), _)) => Serial::None,
-        _ => Serial::Stdout,
     }
 }
 

@@ -22,7 +22,7 @@ fn good(flags: &str) -> Config {
 fn defaults_are_a_small_machine() {
     let config = good("");
     assert_eq!((config.cpus, config.assignment.memory), (1, 512 << 20));
-    assert_eq!((config.serial, config.assignment.viommu), (Serial::Stdout, None));
+    assert_eq!((config.serial, config.assignment.viommu), (Serial::Stdout { typed: true }, None));
 }
 
 #[test]

@@ -1,13 +1,16 @@
-//! The serial port's other end: terminal, file or nothing.
+//! The serial port's other end: terminal, file or nothing; and where what is typed goes.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
 use base::{EventFd, Poller};
 use devices::platform::SerialInput;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno, read, write};
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
 
 use super::Outcome;
@@ -22,7 +25,7 @@ const STOP: u64 = 1;
 /// Where the guest's output goes.
 pub(crate) fn output(serial: &Serial) -> Result<Box<dyn Write + Send>> {
     Ok(match serial {
-        Serial::Stdout => Box::new(Unbuffered(io::stdout())),
+        Serial::Stdout { .. } => Box::new(stdout()),
         Serial::None => Box::new(io::sink()),
         Serial::File(path) => {
             let file =
@@ -33,6 +36,55 @@ pub(crate) fn output(serial: &Serial) -> Result<Box<dyn Write + Send>> {
 }
 
 /// Standard output without line buffering: a prompt has no line end.
+pub(crate) fn stdout() -> impl Write + Send + 'static {
+    Unbuffered(io::stdout())
+}
+
+/// Whom what is typed is for.
+pub(crate) enum Typed {
+    /// The first serial port.
+    Port(SerialInput),
+    /// The device at the other end of a pipe, which does not block.
+    Pipe(OwnedFd),
+}
+
+impl Typed {
+    /// `None`: nobody is to have it.
+    pub fn of(serial: &Serial, port: SerialInput, pipe: Option<OwnedFd>) -> Option<Typed> {
+        match serial {
+            Serial::Stdout { typed: true } => Some(Typed::Port(port)),
+            _ => pipe.map(Typed::Pipe),
+        }
+    }
+
+    /// Passes bytes on. A pipe that is full has a guest behind it that does not read: what comes from a program waits for it
+    /// until `stop`; what a person types is lost (`None`), for the next key may end the machine.
+    fn push(&self, mut bytes: &[u8], stop: Option<&EventFd>) {
+        let pipe = match self {
+            Typed::Port(port) => {
+                port.push(bytes);
+                return;
+            }
+            Typed::Pipe(pipe) => pipe,
+        };
+        while !bytes.is_empty() {
+            match write(pipe, bytes) {
+                Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    let Some(stop) = stop.map(base::event_fd) else { return };
+                    let mut ways = [PollFd::new(pipe, PollFlags::OUT), PollFd::new(&stop, PollFlags::IN)];
+                    if poll(&mut ways, None).is_err() || !ways[1].revents().is_empty() {
+                        return;
+                    }
+                }
+                // The device has ended.
+                Err(_) => return,
+            }
+        }
+    }
+}
+
 struct Unbuffered(io::Stdout);
 
 impl Write for Unbuffered {
@@ -55,11 +107,8 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// Starts when the serial port is the terminal.
-    pub fn start(serial: &Serial, port: SerialInput, control: &Arc<Control>) -> Result<Option<Input>> {
-        if *serial != Serial::Stdout {
-            return Ok(None);
-        }
+    /// Starts, if there can be somebody who types.
+    pub fn start(typed: Typed, control: &Arc<Control>) -> Result<Option<Input>> {
         let stop = base::new_event().context("make an event")?;
         let mut poller = Poller::new()?;
         poller.add(&stop, STOP)?;
@@ -70,9 +119,10 @@ impl Input {
         let terminal = raw_mode();
         let control = control.clone();
         let watch = terminal.is_some();
+        let ended = stop.try_clone().context("copy an event")?;
         let thread = std::thread::Builder::new()
             .name("console".into())
-            .spawn(move || carry(&mut poller, &port, watch.then_some(&*control)))?;
+            .spawn(move || carry(&mut poller, (&typed, &ended), watch.then_some(&*control)))?;
         Ok(Some(Input { stop, thread: Some(thread), terminal }))
     }
 }
@@ -92,7 +142,7 @@ fn raw_mode() -> Option<Termios> {
     Some(before)
 }
 
-fn carry(poller: &mut Poller, port: &SerialInput, control: Option<&Control>) {
+fn carry(poller: &mut Poller, (typed, stop): (&Typed, &EventFd), control: Option<&Control>) {
     let mut escaped = false;
     let mut buffer = [0; 256];
     loop {
@@ -103,17 +153,23 @@ fn carry(poller: &mut Poller, port: &SerialInput, control: Option<&Control>) {
         if ready.is_empty() {
             continue;
         }
-        let len = match io::stdin().read(&mut buffer) {
+        // Not through the library's own buffer: what waits in there wakes nobody.
+        let len = match read(io::stdin(), &mut buffer) {
+            Err(Errno::INTR | Errno::AGAIN) => continue,
             Ok(0) | Err(_) => return,
             Ok(len) => len,
         };
+        if control.is_none() {
+            typed.push(&buffer[..len], Some(stop));
+            continue;
+        }
         for byte in &buffer[..len] {
             match (control, escaped, *byte) {
                 (Some(_), false, ESCAPE) => escaped = true,
                 (Some(control), true, b'x') => return control.end(Outcome::PowerOff),
                 (_, _, byte) => {
                     escaped = false;
-                    port.push(&[byte]);
+                    typed.push(&[byte], None);
                 }
             }
         }
@@ -133,3 +189,6 @@ impl Drop for Input {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,8 @@
 
 use std::os::fd::OwnedFd;
 
-use crate::config::Emulated;
+use super::own::Own;
+use crate::config::{ConsoleInput, Emulated};
 use crate::plan::Plan;
 use crate::process::{EmulatedKind, EmulatedSetup};
 
@@ -13,16 +14,31 @@ pub(crate) struct Ready {
     pub behind_viommu: bool,
 }
 
-/// All emulated devices of the plan; `own` has the descriptors of each, in the plan's order.
-pub(crate) fn ready(plan: &Plan, own: Vec<Vec<OwnedFd>>) -> Vec<Ready> {
-    let ready = plan.emulated.iter().zip(own).map(|(device, fds)| {
+/// Main's ends of what devices have on the terminal.
+#[derive(Default)]
+pub(crate) struct OnTerminal {
+    /// What is to be printed comes from these.
+    pub printed: Vec<OwnedFd>,
+    /// What is typed goes here.
+    pub typed: Option<OwnedFd>,
+}
+
+/// All emulated devices of the plan; `own` has what is each one's own, in the plan's order.
+pub(super) fn ready(plan: &Plan, own: Vec<Own>) -> (Vec<Ready>, OnTerminal) {
+    let mut terminal = OnTerminal::default();
+    let ready = plan.emulated.iter().zip(own).map(|(device, own)| {
+        let Own { fds, printed, typed } = own;
+        terminal.printed.extend(printed);
+        terminal.typed = terminal.typed.take().or(typed);
         let kind = match &device.kind {
             Emulated::Rng => EmulatedKind::Rng,
             Emulated::Disk(disk) => EmulatedKind::Disk(disk.format, disk.options.clone()),
             Emulated::Net(net) => EmulatedKind::Net { mac: net.mac, pairs: net.pairs },
-            Emulated::Console(console) => EmulatedKind::Console { input: console.input.is_some() },
+            Emulated::Console(console) => {
+                EmulatedKind::Console { input: console.input != ConsoleInput::None }
+            }
         };
         Ready { setup: EmulatedSetup { at: device.at, kind }, fds, behind_viommu: device.behind_viommu }
     });
-    ready.collect()
+    (ready.collect(), terminal)
 }

@@ -1,12 +1,11 @@
 //! The files a guest boots from, and those of its emulated devices, opened before anything else happens.
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use arch::ViommuShape;
 
-use super::own;
+use super::own::{self, Own};
 use crate::config::Config;
 use crate::errors::Refusal;
 use crate::plan::Plan;
@@ -18,7 +17,7 @@ pub struct BootFiles {
     /// The initial RAM disk.
     pub initrd: Option<File>,
     /// What is each emulated device's own, in the configuration's order.
-    pub own: Vec<Vec<OwnedFd>>,
+    pub(super) own: Vec<Own>,
 }
 
 impl BootFiles {

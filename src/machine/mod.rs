@@ -17,6 +17,7 @@ mod life;
 mod outcome;
 mod own;
 mod pci;
+mod printer;
 mod vcpus;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use outcome::Outcome;
 use adapters::KvmDoorbells;
 use assigned::{Assigned, Blocker};
 use life::Control;
+use printer::Printer;
 
 /// The address spaces of trapped accesses.
 #[derive(Clone, Default)]
@@ -84,13 +86,16 @@ pub fn run(
     end_on_panic(&parts.control);
     let serial = board::add_devices(&parts, layout, console::output(&config.serial)?)?;
     let mut sandbox = Sandbox::new(config.sandbox)?;
-    let emulated = emulated::ready(plan, std::mem::take(&mut files.own));
+    let (emulated, terminal) = emulated::ready(plan, std::mem::take(&mut files.own));
     let built = pci::assemble((&parts, layout), plan, &assigned, emulated, &mut sandbox)?;
     let (children, threads) = sandbox.into_parts();
     let undertaker =
         children.map(|children| bury(children, &parts.control, assigned.blocker())).transpose()?;
     board::boot(&parts, config, plan, layout, &vcpus, files)?;
-    let console = console::Input::start(&config.serial, serial, &parts.control)?;
+    let printers = terminal.printed.into_iter().map(|pipe| Printer::start(pipe, console::stdout()));
+    let printers = printers.collect::<Result<Vec<_>>>()?;
+    let typed = console::Typed::of(&config.serial, serial, terminal.typed);
+    let console = typed.map(|typed| console::Input::start(typed, &parts.control)).transpose()?.flatten();
     let server = control::Server::start(config.socket.as_deref(), &parts.control, built.island.clone())?;
     log::info!("the guest starts: {cpus} vCPUs, {} of RAM", base::bytes(parts.ram.size()));
     let outcome = vcpus::run(vcpus, &parts.control, &parts.buses)?;
@@ -102,6 +107,8 @@ pub fn run(
     drop((console, server, built, parts));
     drop(undertaker);
     threads.into_iter().for_each(|thread| drop(thread.join()));
+    // What the devices have written by now is all that they ever will.
+    drop(printers);
     drop(assigned);
     Ok(outcome)
 }

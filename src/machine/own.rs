@@ -7,20 +7,38 @@ use std::path::Path;
 
 use devices::virtio::NET_HEADER;
 use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::pipe::PipeFlags;
 
-use crate::config::{ConsoleConfig, DiskConfig, Emulated, NetConfig};
+use crate::config::{ConsoleConfig, ConsoleInput, ConsoleOutput, DiskConfig, Emulated, NetConfig};
 use crate::errors::Refusal;
 use crate::process::ImageFormat;
 
-/// Opens it; in the order in which the device's process takes it.
+/// Descriptors for a device, and main's side of those that lead to main.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    /// In the order in which the device's process takes them.
+    pub fds: Vec<OwnedFd>,
+    /// What the device has for the terminal comes here; does not block.
+    pub printed: Option<OwnedFd>,
+    /// What is typed goes here; does not block.
+    pub typed: Option<OwnedFd>,
+}
+
+impl From<Vec<OwnedFd>> for Own {
+    fn from(fds: Vec<OwnedFd>) -> Own {
+        Own { fds, ..Own::default() }
+    }
+}
+
+/// Opens it.
 ///
 /// # Errors
 /// What cannot be opened, and what to do.
-pub(super) fn open(device: &Emulated) -> Result<Vec<OwnedFd>, Refusal> {
+pub(super) fn open(device: &Emulated) -> Result<Own, Refusal> {
     match device {
-        Emulated::Rng => Ok(Vec::new()),
-        Emulated::Disk(disk) => open_disk(disk).map(|file| vec![file.into()]),
-        Emulated::Net(net) => open_tap(net),
+        Emulated::Rng => Ok(Own::default()),
+        Emulated::Disk(disk) => open_disk(disk).map(|file| vec![file.into()].into()),
+        Emulated::Net(net) => open_tap(net).map(Own::from),
         Emulated::Console(console) => open_console(console),
     }
 }
@@ -32,40 +50,62 @@ fn open_tap(net: &NetConfig) -> Result<Vec<OwnedFd>, Refusal> {
     })
 }
 
-fn open_console(console: &ConsoleConfig) -> Result<Vec<OwnedFd>, Refusal> {
-    // A FIFO or terminal whose reader is slow must not hold the guest up, and one without a writer is not at its end.
-    let open = |path: &Path, options: &mut OpenOptions| {
-        let options = options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
-        options.open(path).map_err(|error| {
-            let remedy = "Name a file, FIFO or terminal that this user can open.";
-            Refusal::new(
-                format!("the console {}", path.display()),
-                "cannot be opened",
-                error.to_string(),
-                remedy,
-            )
-        })
-    };
-    let special = console.output.metadata().is_ok_and(|meta| !meta.is_file());
-    // A FIFO opened for writing alone wants its reader to be there first.
-    let mut how = File::options();
-    let output = open(&console.output, how.write(true).read(special).create(!special).truncate(!special))?;
-    let mut own = vec![output.into()];
-    if let Some(path) = &console.input {
-        let input = open(path, File::options().read(true).write(true))?;
-        if input.metadata().is_ok_and(|meta| meta.is_file()) {
-            let why = "it is a regular file, and nobody types into one";
-            let remedy = "Name a FIFO (mkfifo) or a terminal.";
-            return Err(Refusal::new(
-                format!("the console {}", path.display()),
-                "cannot be input",
-                why,
-                remedy,
-            ));
+fn open_console(console: &ConsoleConfig) -> Result<Own, Refusal> {
+    let mut own = Own::default();
+    own.fds.push(match &console.output {
+        ConsoleOutput::File(path) => open_output(path)?,
+        ConsoleOutput::Stdout => {
+            let (ours, theirs) = pipe()?;
+            own.printed = Some(ours);
+            theirs
         }
-        own.push(input.into());
+    });
+    match &console.input {
+        ConsoleInput::None => {}
+        ConsoleInput::File(path) => own.fds.push(open_input(path)?),
+        ConsoleInput::Stdin => {
+            let (theirs, ours) = pipe()?;
+            own.typed = Some(ours);
+            own.fds.push(theirs);
+        }
     }
     Ok(own)
+}
+
+/// A way between this process and a device's: the end to read from and the one to write to. A device process never has the
+/// terminal itself.
+fn pipe() -> Result<(OwnedFd, OwnedFd), Refusal> {
+    rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|errno| {
+        let remedy = "Raise the limit on open files.";
+        Refusal::new("--serial", "cannot have the terminal", format!("pipe2: {errno}"), remedy)
+    })
+}
+
+/// A console's file, FIFO or terminal.
+fn open_end(path: &Path, options: &mut OpenOptions) -> Result<File, Refusal> {
+    // A FIFO or terminal whose reader is slow must not hold the guest up, and one without a writer is not at its end.
+    let options = options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
+    options.open(path).map_err(|error| {
+        let remedy = "Name a file, FIFO or terminal that this user can open.";
+        Refusal::new(format!("the console {}", path.display()), "cannot be opened", error.to_string(), remedy)
+    })
+}
+
+fn open_output(path: &Path) -> Result<OwnedFd, Refusal> {
+    let special = path.metadata().is_ok_and(|meta| !meta.is_file());
+    // A FIFO opened for writing alone wants its reader to be there first.
+    let mut how = File::options();
+    Ok(open_end(path, how.write(true).read(special).create(!special).truncate(!special))?.into())
+}
+
+fn open_input(path: &Path) -> Result<OwnedFd, Refusal> {
+    let input = open_end(path, File::options().read(true).write(true))?;
+    if input.metadata().is_ok_and(|meta| meta.is_file()) {
+        let why = "it is a regular file, and nobody types into one";
+        let remedy = "Name a FIFO (mkfifo) or a terminal.";
+        return Err(Refusal::new(format!("the console {}", path.display()), "cannot be input", why, remedy));
+    }
+    Ok(input.into())
 }
 
 /// Opens a disk's image.

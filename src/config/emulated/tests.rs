@@ -2,12 +2,14 @@ use clap::Parser;
 
 use super::*;
 use crate::cmdline::{Cli, Command};
+use crate::config::consoles::{self, ConsoleInput, ConsoleOutput};
 
 fn devices(flags: &str) -> Vec<EmulatedConfig> {
     let words = ["mixvm", "run"].into_iter().chain(flags.split_whitespace()).chain(["kernel"]);
     let Command::Run(args) = Cli::try_parse_from(words).unwrap().command else { panic!("not run") };
     let mut refusals = Vec::new();
-    let found = read(&args, &mut refusals);
+    let (_, consoles) = consoles::read(&args.serial, &mut refusals);
+    let found = read(&args, consoles, &mut refusals);
     assert!(refusals.is_empty(), "{refusals:?}");
     found
 }
@@ -25,7 +27,8 @@ fn devices_come_in_the_order_of_their_kinds() {
     assert_eq!((&found[2].kind, found[2].behind_viommu), (&net("tap0", address_of("tap0"), 1), true));
     let given = net("tap1", [0x52, 0x54, 0, 0x12, 0x34, 0x56], 4);
     assert_eq!((&found[3].kind, found[3].behind_viommu), (&given, false));
-    let console = ConsoleConfig { output: "out".into(), input: Some("in".into()) };
+    let console =
+        ConsoleConfig { output: ConsoleOutput::File("out".into()), input: ConsoleInput::File("in".into()) };
     assert_eq!(found[4].kind, Emulated::Console(console));
 }
 

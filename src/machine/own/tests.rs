@@ -54,8 +54,25 @@ fn what_cannot_be_a_disk_is_refused_with_its_reason() {
 }
 
 fn console(output: &Path, input: Option<&Path>) -> Result<Vec<OwnedFd>, Refusal> {
-    let config = ConsoleConfig { output: output.into(), input: input.map(Path::to_owned) };
-    open(&Emulated::Console(config))
+    let input = input.map_or(ConsoleInput::None, |path| ConsoleInput::File(path.into()));
+    let config = ConsoleConfig { output: ConsoleOutput::File(output.into()), input };
+    open(&Emulated::Console(config)).map(|own| own.fds)
+}
+
+#[test]
+fn console_on_the_terminal_is_given_pipes_and_never_the_terminal() {
+    let config = |input| Emulated::Console(ConsoleConfig { output: ConsoleOutput::Stdout, input });
+    let silent = open(&config(ConsoleInput::None)).unwrap();
+    assert!(silent.typed.is_none() && silent.fds.len() == 1);
+    let own = open(&config(ConsoleInput::Stdin)).unwrap();
+    let [output, input] = &own.fds[..] else { panic!("two descriptors") };
+    let mut buffer = [0; 8];
+    rustix::io::write(output, b"prompt").unwrap();
+    assert_eq!(rustix::io::read(own.printed.as_ref().unwrap(), &mut buffer), Ok(6));
+    rustix::io::write(own.typed.as_ref().unwrap(), b"ls").unwrap();
+    assert_eq!(rustix::io::read(input, &mut buffer), Ok(2));
+    // Nobody waits for the other.
+    assert_eq!(rustix::io::read(input, &mut buffer), Err(rustix::io::Errno::AGAIN));
 }
 
 #[test]
