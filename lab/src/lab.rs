@@ -11,6 +11,7 @@ use crate::apt;
 use crate::arch::{Arch, Gic};
 use crate::console::{Mark, guest_fact};
 use crate::disk::{self, Disk};
+use crate::images;
 use crate::initramfs;
 use crate::job::{Job, PACKED, ROOT, UNPACKED};
 use crate::kernel;
@@ -196,6 +197,9 @@ impl Lab {
         if job.wants(root::PATH) {
             let log = self.paths.log("images");
             root::make(&share.join("root.img"), &self.guest_files, &self.disk.pattern(), &log)?;
+        }
+        if job.wants(images::RAW) || job.wants(images::QCOW2) {
+            images::make(&share, &self.disk).context("making data disks")?;
         }
         let script = share.join("job.sh");
         fs::write(&script, job.script(disk::PATTERN_MIB))

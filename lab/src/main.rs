@@ -12,6 +12,7 @@ mod cpio;
 mod disk;
 mod exec;
 mod faults;
+mod images;
 mod initramfs;
 mod job;
 mod kernel;

@@ -2,6 +2,7 @@
 
 mod checks;
 mod control;
+mod data;
 mod emulated;
 mod gicv2;
 mod growth;
@@ -9,6 +10,7 @@ mod hostile;
 mod kills;
 mod messages;
 mod reboots;
+mod revoke;
 mod vfio;
 mod wire;
 
@@ -95,7 +97,7 @@ pub fn all(arch: Arch, gic: Gic, long: bool) -> Vec<Scenario> {
     let hard = long || !arch.messages_are_writes();
     let stress = [hostile::scenario()].into_iter().chain(kills::all(long)).chain(reboots::all(long));
     let stress = stress.filter(|_| hard);
-    let emulated = emulated::all().into_iter().chain(wire::all());
+    let emulated = emulated::all().into_iter().chain(wire::all()).chain([data::scenario(), revoke::scenario()]);
     let whole = common().into_iter().chain(emulated).chain(messages).chain(vfio::all(arch));
     whole.chain(stress).collect()
 }
@@ -182,6 +184,7 @@ fn whole_life(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String> 
     failures.extend(checks::queues(scenario, report));
     failures.extend(checks::refused_maps(report));
     failures.extend(wire::failures(scenario, report));
+    failures.extend(data::failures(scenario, report, disk));
     failures.extend(left_behind(scenario, report));
     match &report.viommu {
         Some(viommu) => failures.extend(shown(scenario, report, viommu)),

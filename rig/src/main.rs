@@ -1,7 +1,8 @@
 //! `rig CHECK …`: checks and measurements of VFIO, made by a process on a host or in a guest.
 //!
-//! `kernel-diff` and `oracle` hold the kernel and the product's own use of it against models; `in-guest` and `space` are a user
-//! of VFIO inside a guest; `map-bench` and `read-bench` measure; `hold-vm` keeps an emulated host alive. Runs as root; the exit code says whether all went well.
+//! `kernel-diff` and `oracle` hold the kernel and the product's own use of it against models; inside a guest `in-guest` and
+//! `space` are a user of VFIO, `hostile` and `revoke` drive virtio devices themselves; `map-bench` and `read-bench` measure;
+//! `hold-vm` keeps an emulated host alive. Runs as root; the exit code says whether all went well.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "the figures are its output")]
 
@@ -19,6 +20,7 @@ mod oracle;
 mod random;
 mod raw;
 mod read_bench;
+mod revoke;
 mod space;
 mod statistics;
 mod trace;
@@ -58,6 +60,15 @@ enum Check {
         #[arg(long, default_value_t = 100_000)]
         requests: u64,
         /// The same seed makes the same requests
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// In a guest: memory is taken from a disk behind the virtio-iommu while the disk uses it
+    Revoke {
+        /// How often
+        #[arg(long, default_value_t = 60)]
+        rounds: u64,
+        /// The same seed waits as long
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
@@ -104,6 +115,7 @@ fn main() -> ExitCode {
         }
         Check::HoldVm => hold::vm(),
         Check::Hostile { requests, seed } => hostile::run(requests, seed).map(passed),
+        Check::Revoke { rounds, seed } => revoke::run(rounds, seed).map(passed),
         Check::InGuest { rounds, with_network_card } => in_guest::run(rounds, with_network_card).map(passed),
         Check::Space { seed } => space::run(seed).map(passed),
         Check::MapBench(bench) => bench.run(),

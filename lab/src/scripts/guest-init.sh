@@ -85,6 +85,21 @@ emulated() {
     if [ "$one" != "$two" ] && [ "$one" != "$none" ]; then say emulated random ok; else say emulated random wrong; fi
 }
 
+# The data disks: what is on them, a copy that is read back past every cache, and a hole.
+data_disks() {
+    load virtio_blk
+    until_true 30 test -b /dev/vdb || { say fail "not both data disks appeared"; return; }
+    for node in /dev/vda /dev/vdb; do
+        name=$(cat "/sys/block/$(basename $node)/serial")
+        mib() { dd if=$node bs=1M count=1 skip="$1" iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1; }
+        say emulated "$name-digest" "$(mib 0)"
+        dd if=$node of=$node bs=1M count=1 seek=8 iflag=direct oflag=direct conv=notrunc,fsync 2>/dev/null
+        if [ "$(mib 8)" = "$(mib 0)" ]; then say emulated "$name-copy" ok; else say emulated "$name-copy" wrong; fi
+        zeros=$(dd if=/dev/zero bs=1M count=1 2>/dev/null | sha256sum | cut -d' ' -f1)
+        if [ "$(mib 9)" = "$zeros" ]; then say emulated "$name-hole" ok; else say emulated "$name-hole" wrong; fi
+    done
+}
+
 # sample NAME: has the host look at the VMM's processes while this guest stands still.
 sample() {
     say sample "$1"
@@ -242,6 +257,7 @@ for action in $(param lab.do | tr , ' '); do
         network) network ;;
         rebind) rebind ;;
         emulated) emulated ;;
+        data) data_disks ;;
         wire) wire ;;
         vfio) load_vfio ;;
         rig) run_rig ;;

@@ -146,6 +146,22 @@ fetch() {
     [ -e "$1" ] || cp "/lab/$(basename "$1")" "$1"
 }
 
+# renew WORDS...: fresh copies of the data disks that options name, so that one guest finds nothing of another.
+renew() {
+    for word in "$@"; do
+        case "$word" in
+            /guest/data.*) rm -f "${word%%,*}" && fetch "${word%%,*}" ;;
+        esac
+    done
+}
+
+# keep WORDS...: puts what the guest made of them to its results.
+keep() {
+    for word in "$@"; do
+        case "$word" in /guest/data.*) cp "${word%%,*}" "$out/" ;; esac
+    done
+}
+
 # guest NAME STALL "BDF..." WORDS...: runs the VMM, then looks at what it left behind.
 guest() {
     name=$1
@@ -154,8 +170,12 @@ guest() {
     shift 3
     begin || return 0
     for word in "$@"; do
-        case "$word" in /guest/*) fetch "$word" ;; esac
+        case "$word" in
+            /guest/data.*) ;;
+            /guest/*) fetch "$word" ;;
+        esac
     done
+    renew "$@"
     typed "$@" >"$out/command"
     mark guest "$name"
     mark command "$(cat "$out/command")"
@@ -172,6 +192,7 @@ guest() {
         mark retry "$name" "$why"
         fact retry 1
         mv "$out/console" "$out/console.stalled"
+        renew "$@"
         guest_once "$stall" "$@" || fact stalled 1
     fi
     fact exit "$(cat /run/exit)"
@@ -184,6 +205,7 @@ guest() {
         if until_true 5 free "$(group_of "$bdf")"; then fact group-free "$bdf"; else fact group-busy "$bdf"; fi
     done
     dmesg -s 1000000 -c >"$out/host.dmesg"
+    keep "$@"
     finish
     mark guest-end "$name" exit "$(cat /run/exit)"
 }

@@ -7,13 +7,13 @@ use base::GuestRam;
 use devices::virtio::testkit::{DriverQueue, Sent, Used};
 use suites::chains::bytes;
 use virtio_iommu_spec::{
-    EVENT_QUEUE, Features, Property, REQUEST_QUEUE, Request, Status, TAIL_SIZE, properties,
+    EVENT_QUEUE, FAULT_SIZE, Features, Property, REQUEST_QUEUE, Request, Status, TAIL_SIZE, properties,
 };
 
 use super::memory;
 use super::oracle::{Endpoint, Oracle};
 use super::transport::{
-    ACKNOWLEDGE_DRIVER, DRIVER_OK, FEATURES_OK, NEEDS_RESET, Place, Registers, Transport,
+    ACKNOWLEDGE_DRIVER, DRIVER_OK, FEATURES_OK, IOMMU, NEEDS_RESET, Place, Registers, Transport, find,
 };
 
 /// The device does not take so long for anything.
@@ -28,7 +28,7 @@ const FEATURES: u64 = 1 << 32
     | Features::MMIO
     | Features::BYPASS_CONFIG;
 /// Memory of each queue with its buffers.
-const AREA: u64 = memory::BYTES / 4;
+pub const AREA: u64 = memory::BYTES / 4;
 /// What the kit fills buffers with that the device may write.
 const UNTOUCHED: u8 = 0xa5;
 
@@ -40,6 +40,8 @@ pub struct Driver {
     pub base: u64,
     pub requests: DriverQueue,
     events: DriverQueue,
+    /// Buffers for reports that the device holds.
+    lent: Vec<Sent>,
     pub oracle: Oracle,
     probe_size: u32,
 }
@@ -68,7 +70,7 @@ impl Asked {
 impl Driver {
     /// Takes the device of this machine, and a huge page of its memory.
     pub fn open() -> Result<Driver> {
-        Driver::new(Box::new(Transport::open()?), memory::take()?, &functions()?)
+        Driver::new(Box::new(Transport::open(&find(IOMMU)?)?), memory::take()?, &functions()?)
     }
 
     /// Finds out which of these functions are behind the device.
@@ -83,7 +85,8 @@ impl Driver {
         let requests = queue(&*transport, &ram, REQUEST_QUEUE)?;
         let events = queue(&*transport, &ram, EVENT_QUEUE)?;
         let probe_size = config.probe_size.get();
-        let mut driver = Driver { transport, ram, base, requests, events, oracle, probe_size };
+        let lent = Vec::new();
+        let mut driver = Driver { transport, ram, base, requests, events, lent, oracle, probe_size };
         driver.start()?;
         driver.oracle.endpoints = driver.find_endpoints(functions)?;
         Ok(driver)
@@ -95,6 +98,7 @@ impl Driver {
         self.oracle.reset();
         self.requests = queue(&*self.transport, &self.ram, REQUEST_QUEUE)?;
         self.events = queue(&*self.transport, &self.ram, EVENT_QUEUE)?;
+        self.lent.clear();
         self.transport.negotiate(FEATURES)?;
         self.transport.set_queue(REQUEST_QUEUE as u16, place(&self.requests))?;
         self.transport.set_queue(EVENT_QUEUE as u16, place(&self.events))?;
@@ -231,6 +235,29 @@ impl Driver {
         let used = self.requests.wait(PATIENCE).with_context(|| format!("no answer to {}", asked.what))?;
         let reply = self.requests.reply(&asked.sent, used);
         Ok(reply.bytes.get(asked.tail).copied().and_then(Status::from_wire))
+    }
+
+    /// Lends the device buffers for `count` reports of faults.
+    pub fn lend(&mut self, count: usize) -> Result<()> {
+        for _ in 0..count {
+            let sent = self.events.chain().writable(FAULT_SIZE as u32).send();
+            self.lent.push(sent);
+        }
+        self.transport.notify(EVENT_QUEUE as u16)
+    }
+
+    /// The next report of a fault, whose buffer is lent again; `None` when none comes for `limit`.
+    pub fn report(&mut self, limit: Duration) -> Result<Option<Vec<u8>>> {
+        let Some(used) = self.events.wait(limit) else { return Ok(None) };
+        let at = self.lent.iter().position(|sent| u32::from(sent.head) == used.id);
+        let sent = self.lent.remove(at.with_context(|| format!("{used:?} was never lent"))?);
+        let reply = self.events.reply(&sent, used);
+        ensure!(used.len as usize == reply.bytes.len(), "a report of {} bytes", used.len);
+        for (at, len) in sent.writable {
+            self.lent.push(self.events.chain().part(at, len, true).send());
+        }
+        self.transport.notify(EVENT_QUEUE as u16)?;
+        Ok(Some(reply.bytes))
     }
 
     /// One request and its answer.

@@ -3,11 +3,11 @@
 
 mod abuse;
 mod cases;
-mod driver;
-mod memory;
+pub mod driver;
+pub mod memory;
 mod oracle;
 mod random;
-mod transport;
+pub mod transport;
 
 use anyhow::{Context, Result};
 

@@ -1,4 +1,4 @@
-//! The virtio-iommu's registers through its BAR, from user space: no driver of the kernel has the device.
+//! A virtio device's registers through its BAR, from user space: no driver of the kernel has the device.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -12,10 +12,12 @@ use virtio_iommu_spec::{CONFIG_BYPASS_OFFSET, CONFIG_SIZE, Config};
 use zerocopy::FromBytes;
 
 const FUNCTIONS: &str = "/sys/bus/pci/devices";
-/// Vendor and device of a modern virtio-iommu.
-const IDS: (&str, &str) = ("0x1af4", "0x1057");
-/// Memory decoding and bus mastering in the command register.
-const COMMAND: (u64, [u8; 2]) = (4, [6, 0]);
+/// Vendor of virtio devices.
+const VIRTIO: &str = "0x1af4";
+/// Device of a modern virtio-iommu.
+pub const IOMMU: &str = "0x1057";
+/// Memory decoding, bus mastering and no INTx in the command register: nobody here would answer an interrupt.
+const COMMAND: (u64, [u8; 2]) = (4, [6, 4]);
 /// Capability id of vendors, under which virtio tells where its structures are.
 const VENDOR: u8 = 9;
 const COMMON: u8 = 1;
@@ -71,10 +73,9 @@ pub struct Place {
 }
 
 impl Transport {
-    /// Takes the device from its driver, if it has one, and maps its registers.
-    pub fn open() -> Result<Transport> {
-        let folder = find()?;
-        release(&folder)?;
+    /// Takes the device in the folder `folder` of sysfs from its driver, if it has one, and maps its registers.
+    pub fn open(folder: &Path) -> Result<Transport> {
+        release(folder)?;
         let config = OpenOptions::new().read(true).write(true).open(folder.join("config"));
         let config = config.with_context(|| format!("opening {}/config", folder.display()))?;
         config.write_all_at(&COMMAND.1, COMMAND.0).context("switching the device's memory on")?;
@@ -155,15 +156,16 @@ impl Registers for Transport {
     }
 }
 
-fn find() -> Result<PathBuf> {
+/// The folder in sysfs of the first virtio function that is the device `device`.
+pub fn find(device: &str) -> Result<PathBuf> {
     for entry in fs::read_dir(FUNCTIONS).with_context(|| format!("reading {FUNCTIONS}"))? {
         let folder = entry?.path();
         let id = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
-        if (id("vendor").trim(), id("device").trim()) == IDS {
+        if (id("vendor").trim(), id("device").trim()) == (VIRTIO, device) {
             return Ok(folder);
         }
     }
-    bail!("no virtio-iommu among {FUNCTIONS}")
+    bail!("no virtio device {device} among {FUNCTIONS}")
 }
 
 /// Takes the kernel's driver off.
