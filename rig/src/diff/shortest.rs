@@ -6,6 +6,9 @@ use iommu_domain::mixed::{MixedDomain, Type1Kernel};
 
 use super::{Diff, Shown, list, show};
 
+/// Requests that are told where no few of them show the difference.
+const TOLD: usize = 8;
+
 impl<H: Traced> Diff<'_, H> {
     /// The fewest of the last requests that make an empty container and an empty model disagree, with both answers to each.
     pub(super) fn reproduce(&mut self) -> String {
@@ -14,12 +17,17 @@ impl<H: Traced> Diff<'_, H> {
             std::iter::successors(Some(1), |len| Some(len * 2)).take_while(|len| *len < recent.len());
         let mut tails = lengths.chain([recent.len()]).map(|len| &recent[recent.len() - len..]);
         let Some(tail) = tails.find(|tail| self.disagrees(tail)) else {
-            let last = recent.len().saturating_sub(32);
+            let last = recent.len().saturating_sub(TOLD);
+            let (count, live) = (recent.len(), self.domain.state().slots.len());
             let tail = list(recent[last..].iter());
-            return format!("the last {} requests alone do not do it; they end with:\n{tail}", recent.len());
+            return format!(
+                "{live} mappings are live, the last {count} requests alone do not do it:\n{tail}"
+            );
         };
         let fewest = self.fewest(tail.to_vec());
-        format!("{} requests to an empty container do it:\n{}", fewest.len(), self.answers(&fewest))
+        let requests =
+            if fewest.len() == 1 { "1 request".into() } else { format!("{} requests", fewest.len()) };
+        format!("to an empty container, {requests}:\n{}", self.answers(&fewest))
     }
 
     /// Leaves out pieces of a run that disagrees, large ones first, as long as it still does.
