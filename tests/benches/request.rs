@@ -2,10 +2,11 @@
 #![allow(missing_docs, clippy::expect_used, reason = "a benchmark")]
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use data_model::Span;
-use iommu_domain::{Mapping, Perm, Table};
+use iommu_domain::{EndpointSpec, Iommu, IommuConfig, Leg, Mapping, Perm, SoftLeg, SoftTable, Table};
 use suites::path::{Part, Path};
 use suites::world::{FEATURES, Memory, PAGE, Rules, World};
 use virtio_iommu_spec::{MAX_REQUEST_SIZE, Request, decode, encode};
@@ -73,6 +74,38 @@ fn tables(c: &mut Criterion) {
     }
 }
 
+/// An emulated device's own look-ups, and a pair of requests on the whole software path: the domain's table and the device's.
+fn software(c: &mut Criterion) {
+    let mut group = c.benchmark_group("emulated device");
+    for live in LIVE {
+        let table = Arc::<SoftTable>::default();
+        let leg: Box<dyn Leg> = Box::new(SoftLeg::new("software".into(), table.clone()));
+        let endpoint = EndpointSpec { id: 24, leg: Some(0), reserved: Vec::new() };
+        let config = IommuConfig::new(PAGE, Span::ALL, false);
+        let mut iommu = Iommu::new(config, Memory::new().phys(), vec![leg], vec![endpoint]);
+        iommu.attach(24, 1, false).expect("a new domain");
+        (0..live).for_each(|n| iommu.map(1, page(2 * n)).expect("no overlap"));
+        let mut at = 0;
+        let mut next = || {
+            at = (at + 15_485_863) % live;
+            2 * at
+        };
+        group.bench_with_input(BenchmarkId::new("look up, cold", live), &live, |b, _| {
+            b.iter(|| table.enter().get(black_box((1 << 33) + next() * PAGE)));
+        });
+        group.bench_with_input(BenchmarkId::new("look up, hot", live), &live, |b, _| {
+            b.iter(|| table.enter().get(black_box(1 << 33)));
+        });
+        group.bench_with_input(BenchmarkId::new("map and unmap", live), &live, |b, _| {
+            b.iter(|| {
+                let mapping = page(next() + 1);
+                iommu.map(1, mapping).expect("a hole");
+                iommu.unmap(1, mapping.iova).expect("whole");
+            });
+        });
+    }
+}
+
 fn translate(c: &mut Criterion) {
     let path = Path::new(100_000).expect("a device");
     c.bench_function("translate an address of an emulated endpoint", |b| {
@@ -80,5 +113,5 @@ fn translate(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, requests, tables, translate);
+criterion_group!(benches, requests, tables, software, translate);
 criterion_main!(benches);

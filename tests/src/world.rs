@@ -6,7 +6,7 @@ use base::{GuestRam, HostMemory};
 use data_model::{PageMask, Span};
 use devices::virtio::iommu::{Viommu, ViommuConfig, ViommuEndpoint};
 use iommu_domain::testing::{FakeHost, FakeLimits};
-use iommu_domain::{Backing, EndpointSpec, Iommu, IommuConfig, Leg, PhysMap};
+use iommu_domain::{Backing, EndpointSpec, Iommu, IommuConfig, Leg, PhysMap, SoftLeg, SoftTable};
 use virtio_iommu_spec::{Features, ResvKind, ResvMem};
 
 /// The host's page, in bytes.
@@ -55,7 +55,7 @@ pub struct Rules {
     pub doorbells: bool,
     /// Bypass at boot.
     pub bypass: bool,
-    /// Whether endpoint 24 is emulated, with no leg behind it.
+    /// Whether endpoint 24 is emulated: its leg is a table in this process.
     pub emulated: bool,
 }
 
@@ -79,7 +79,7 @@ impl Rules {
         if endpoint == 24 { vec![OWN, WINDOW] } else { vec![WINDOW] }
     }
 
-    /// The group behind an endpoint.
+    /// The host group behind an endpoint.
     pub fn group(&self, endpoint: u32) -> Option<usize> {
         let known = ENDPOINTS.iter().find(|(id, _)| *id == endpoint)?;
         (!self.emulated || endpoint != 24).then_some(known.1)
@@ -123,6 +123,8 @@ pub struct World {
     pub device: Viommu,
     /// The containers; one less where endpoint 24 is emulated.
     pub hosts: Vec<FakeHost>,
+    /// What endpoint 24 reaches where it is emulated.
+    pub soft: Arc<SoftTable>,
 }
 
 impl World {
@@ -131,13 +133,15 @@ impl World {
         let groups = if rules.emulated { GROUPS - 1 } else { GROUPS };
         let hosts: Vec<_> =
             (0..groups).map(|group| FakeHost::new(limits(rules, group)).expect("a container")).collect();
-        let legs = hosts
-            .iter()
-            .enumerate()
-            .map(|(n, host)| Box::new(host.leg(&format!("type1 group {n}"))) as Box<dyn Leg>);
-        let specs = ENDPOINTS.map(|(id, _)| EndpointSpec {
+        let container = |(n, host): (usize, &FakeHost)| Box::new(host.leg(&format!("type1 group {n}"))) as _;
+        let mut legs: Vec<Box<dyn Leg>> = hosts.iter().enumerate().map(container).collect();
+        let soft = Arc::<SoftTable>::default();
+        if rules.emulated {
+            legs.push(Box::new(SoftLeg::new("software".into(), soft.clone())));
+        }
+        let specs = ENDPOINTS.map(|(id, leg)| EndpointSpec {
             id,
-            leg: rules.group(id),
+            leg: Some(leg),
             reserved: rules.reserved(id).into_iter().map(span).collect(),
         });
         let config = IommuConfig {
@@ -146,14 +150,14 @@ impl World {
             doorbell_windows: if rules.doorbells { vec![span(WINDOW)] } else { vec![] },
             ..IommuConfig::new(rules.granule, span(rules.input), rules.bypass)
         };
-        let iommu = Iommu::new(config, memory.phys.clone(), legs.collect(), specs.to_vec());
+        let iommu = Iommu::new(config, memory.phys.clone(), legs, specs.to_vec());
         let endpoints = ENDPOINTS.map(|(id, _)| ViommuEndpoint { id, regions: regions(rules, id) });
         let config = ViommuConfig {
             pages: PageMask::new(rules.granule).expect("a power of two"),
             input: span(rules.input),
             endpoints: endpoints.to_vec(),
         };
-        World { device: Viommu::new(&config, iommu).expect("a device"), hosts }
+        World { device: Viommu::new(&config, iommu).expect("a device"), hosts, soft }
     }
 }
 

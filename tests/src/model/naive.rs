@@ -167,7 +167,7 @@ impl<'a> Naive<'a> {
             }
         }
         // The container of the group must take all the mappings, unless it has them already.
-        let has = group.is_some_and(|group| self.group_domain(group) == Some(id) && !self.blocked[group]);
+        let has = group.is_some_and(|at| self.group_domain(group) == Some(id) && !self.blocked[at]);
         let mirrored = domain.entries.iter().filter(|entry| self.is_mirrored(entry)).count();
         if group.is_some() && !has && mirrored > self.rules.entries as usize {
             return Status::NoMem;
@@ -213,7 +213,7 @@ impl<'a> Naive<'a> {
             return Status::Inval;
         }
         let mirrored = domain.entries.iter().filter(|there| self.is_mirrored(there)).count();
-        let has_leg = (0..GROUPS).any(|group| self.group_domain(group) == Some(id) && !self.blocked[group]);
+        let has_leg = (0..GROUPS).any(|at| self.group_domain(Some(at)) == Some(id) && !self.blocked[at]);
         if has_leg && self.is_mirrored(&entry) && mirrored >= self.rules.entries as usize {
             return Status::NoMem;
         }
@@ -298,15 +298,15 @@ impl<'a> Naive<'a> {
         allowed.then(|| entry.phys + (address - entry.first))
     }
 
-    /// The domain that a group's container serves.
-    fn group_domain(&self, group: usize) -> Option<u32> {
-        let member = |at: &usize| self.rules.group(ENDPOINTS[*at].0) == Some(group);
+    /// The domain that a group's container serves, or the table of the endpoint in no group.
+    fn group_domain(&self, group: Option<usize>) -> Option<u32> {
+        let member = |at: &usize| self.rules.group(ENDPOINTS[*at].0) == group;
         (0..4).filter(member).find_map(|at| self.places[at])
     }
 
-    /// What a group's container must hold: both ends, host address, permissions.
-    pub fn held(&self, group: usize) -> Vec<(u64, u64, u64, bool, bool)> {
-        if self.blocked[group] {
+    /// What a group's container must hold, or no group's (the emulated endpoint's table): both ends, host address, permissions.
+    pub fn held(&self, group: Option<usize>) -> Vec<(u64, u64, u64, bool, bool)> {
+        if group.is_some_and(|group| self.blocked[group]) {
             return Vec::new();
         }
         let domain = self.group_domain(group).and_then(|id| self.domain(id));
@@ -324,10 +324,20 @@ impl<'a> Naive<'a> {
         }
     }
 
+    /// What the emulated endpoint must reach: both ends, guest-physical address, permissions.
+    pub fn reached(&self) -> Vec<(u64, u64, u64, bool, bool)> {
+        let physical = |hva: u64| {
+            let (low, _, at) = self.regions.iter().find(|(low, high, at)| hva.wrapping_sub(*at) <= high - low)?;
+            Some(low + (hva - at))
+        };
+        let held = self.held(None).into_iter();
+        held.filter_map(|(first, last, hva, r, w)| Some((first, last, physical(hva)?, r, w))).collect()
+    }
+
     /// All of guest RAM one to one, but for what is reserved for an endpoint of the group or outside the input range.
-    fn ram(&self, group: usize) -> Vec<(u64, u64, u64, bool, bool)> {
+    fn ram(&self, group: Option<usize>) -> Vec<(u64, u64, u64, bool, bool)> {
         let mut pieces = Vec::new();
-        if !ENDPOINTS.iter().any(|(id, _)| self.rules.group(*id) == Some(group)) {
+        if !ENDPOINTS.iter().any(|(id, _)| self.rules.group(*id) == group) {
             return pieces;
         }
         for (first, last, hva) in self.regions {
@@ -336,7 +346,7 @@ impl<'a> Naive<'a> {
                 pieces.push((low, high, hva + (low - first), true, true));
             }
         }
-        for (id, _) in ENDPOINTS.iter().filter(|(id, _)| self.rules.group(*id) == Some(group)) {
+        for (id, _) in ENDPOINTS.iter().filter(|(id, _)| self.rules.group(*id) == group) {
             for (first, last) in self.rules.reserved(*id) {
                 pieces = pieces.into_iter().flat_map(|piece| cut(piece, first, last)).collect();
             }

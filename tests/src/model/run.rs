@@ -4,12 +4,12 @@ use std::fmt;
 
 use base::FaultPlan;
 use devices::virtio::VirtioDevice;
-use iommu_domain::Perm;
+use iommu_domain::{Mapping, Perm};
 use virtio_iommu_spec::{MAX_REQUEST_SIZE, Status, encode};
 
 use super::naive::{Entry, Naive};
 use super::op::{Fault, Op, Operation};
-use crate::world::{ENDPOINTS, FEATURES, Memory, Rules, World, span};
+use crate::world::{ENDPOINTS, FEATURES, GROUPS, Memory, Rules, World, span};
 
 /// Operations between two looks at all that the device reports.
 const DEEP: usize = 128;
@@ -181,7 +181,7 @@ impl<'a> Pair<'a> {
             if self.model.blocked[group] && host.resets() > 0 {
                 continue; // Emptied as far as the host let it be, its devices reset.
             }
-            let expected = self.model.held(group);
+            let expected = self.model.held(Some(group));
             let perm = |read, write| Perm { read, write };
             let entries =
                 expected.iter().map(|(first, last, hva, r, w)| (span((*first, *last)), *hva, perm(*r, *w)));
@@ -189,6 +189,7 @@ impl<'a> Pair<'a> {
                 return Err(format!("group {group} holds {:x?}, the model {expected:x?}", host.mappings()));
             }
         }
+        self.compare_soft()?;
         for domain in &self.model.domains {
             let same = self.world.device.with_iommu(|iommu| {
                 let table = iommu.table(domain.id)?;
@@ -218,6 +219,29 @@ impl<'a> Pair<'a> {
                 "an access goes to {went:x?}, the model says {expected:x?}: {:x?}",
                 operation.access
             ));
+        }
+        Ok(())
+    }
+
+    /// What the emulated endpoint's device would look up: each mapping, and the places around it.
+    fn compare_soft(&self) -> Result<(), String> {
+        let in_use = self.world.soft.enter();
+        let of = |mapping: Mapping| {
+            let Mapping { iova, phys, perm } = mapping;
+            (iova.start(), iova.last(), phys, perm.read, perm.write)
+        };
+        let expected = if self.world.hosts.len() < GROUPS { self.model.reached() } else { Vec::new() };
+        if !in_use.mappings().map(of).eq(expected.iter().copied()) {
+            let mine: Vec<_> = in_use.mappings().collect();
+            return Err(format!("the emulated endpoint reaches {mine:x?}, the model says {expected:x?}"));
+        }
+        for (first, last, ..) in &expected {
+            for at in [first.wrapping_sub(1), *first, *last, last.wrapping_add(1)] {
+                let there = expected.iter().find(|(first, last, ..)| *first <= at && at <= *last).copied();
+                if in_use.get(at).map(of) != there {
+                    return Err(format!("the emulated endpoint finds {:x?} at {at:#x}", in_use.get(at)));
+                }
+            }
         }
         Ok(())
     }

@@ -35,6 +35,11 @@ impl SoftUse<'_> {
     pub fn get(&self, iova: u64) -> Option<Mapping> {
         self.0.value().get(iova)
     }
+
+    /// Every mapping, by rising IOVA.
+    pub fn mappings(&self) -> impl Iterator<Item = Mapping> + '_ {
+        self.0.value().iter()
+    }
 }
 
 /// Mirrors a domain into a [`SoftTable`].
