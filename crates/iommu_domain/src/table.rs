@@ -5,6 +5,8 @@
 
 mod packed;
 
+use std::fmt;
+
 use data_model::Span;
 use packed::{Entry, Packed};
 
@@ -37,8 +39,8 @@ pub struct Extent {
     pub count: usize,
 }
 
-/// The mappings of one domain, ordered by IOVA.
-#[derive(Default)]
+/// The mappings of one domain, ordered by IOVA. Two are equal that hold the same.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Table {
     entries: Packed,
     bytes: u128,
@@ -79,6 +81,12 @@ impl Table {
         falling.filter_map(Entry::mapping).take_while(move |there| there.iova.overlaps(&span))
     }
 
+    /// The same by rising IOVA.
+    pub fn touching_rising(&self, span: Span) -> impl Iterator<Item = Mapping> + '_ {
+        let first = self.get(span.start()).map_or(span.start(), |there| there.iova.start());
+        self.entries.rising(first, span.last()).filter_map(Entry::mapping)
+    }
+
     /// A mapping that shares an address with `span`.
     pub fn overlapping(&self, span: Span) -> Option<Mapping> {
         // Mappings do not overlap: when the last one that starts in time ends too early, all do.
@@ -106,8 +114,7 @@ impl Table {
         if exact.is_some_and(|entry| (entry.start, entry.last) == (span.start(), span.last())) {
             return Ok(Some(Extent { span, count: 1 }));
         }
-        let cut = |at: u64| self.get(at).filter(|mapping| !span.covers(&mapping.iova));
-        if let Some(mapping) = cut(span.start()).or_else(|| cut(span.last())) {
+        if let Some(mapping) = self.cut_by(span) {
             return Err(mapping);
         }
         let mut inside = self.entries.rising(span.start(), span.last());
@@ -120,7 +127,17 @@ impl Table {
         Ok(Span::new(start, last).map(|span| Extent { span, count }))
     }
 
-    /// Removes every mapping inside the extent.
+    /// The mapping at either end of `span` that lies in it in part only.
+    pub fn cut_by(&self, span: Span) -> Option<Mapping> {
+        let cut = |there: &Mapping| !span.covers(&there.iova);
+        let last = self.get(span.last());
+        if last.is_some_and(|there| there.iova.start() <= span.start()) {
+            return last.filter(cut); // It holds both ends: the common case of an exact UNMAP.
+        }
+        self.get(span.start()).filter(cut).or(last.filter(cut))
+    }
+
+    /// Removes every mapping that lies inside the extent whole.
     pub fn remove(&mut self, extent: Extent) {
         let bytes = &mut self.bytes;
         self.entries.remove(extent.span.start(), extent.span.last(), |entry| {
@@ -131,6 +148,12 @@ impl Table {
     /// All mappings, by rising IOVA.
     pub fn iter(&self) -> impl Iterator<Item = Mapping> + '_ {
         self.entries.iter().filter_map(Entry::mapping)
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 

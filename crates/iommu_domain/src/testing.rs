@@ -83,7 +83,7 @@ impl FakeHost {
     }
 }
 
-fn held(slot: &Slot) -> FakeMapping {
+fn held(slot: Slot) -> FakeMapping {
     (slot.span, slot.target.start(), slot.perm)
 }
 

@@ -60,7 +60,7 @@ impl MixedDomain {
             let reason = Reason::OutsideAperture { span: device.aperture, aperture: self.config.aperture };
             return Err(Failure::new(conflict, reason));
         };
-        let outside = |slot: &&Slot| !aperture.covers(&slot.span);
+        let outside = |slot: &Slot| !aperture.covers(&slot.span);
         if let Some(slot) = self.state.slots.iter().find(outside) {
             return Err(Failure::new(conflict, Reason::Slot(slot.span)));
         }

@@ -31,7 +31,7 @@ impl MixedDomain {
                 break;
             };
             let target = slot.target.advanced(part.start() - slot.span.start());
-            parts.push(Slot { span: part, target, charged: false, ..*slot });
+            parts.push(Slot { span: part, target, charged: false, ..slot });
             next = part.next();
         }
         match parts.last() {

@@ -39,21 +39,19 @@ impl MixedDomain {
     fn check(&self, check: Check, request: &MapRequest) -> Result<(), Failure> {
         let (iova, len, target) = (request.iova, request.len, request.target.start());
         let inval = |reason| Failure::new(Errno::Inval, reason);
-        let refuse = |when: bool, failure: Failure| if when { Err(failure) } else { Ok(()) };
         match check {
-            Check::Flags => refuse(
-                request.flags != 0,
-                Failure::new(self.rules.unknown_flag, Reason::UnknownFlag(request.flags)),
-            ),
-            Check::Extreme => refuse(iova == u64::MAX || len == u64::MAX, self.wraps(iova, len)),
-            Check::Length => refuse(len == 0, inval(Reason::Empty)),
-            Check::Perm => refuse(request.perm == Perm::NONE, inval(Reason::NoPermission)),
+            Check::Flags => refuse(request.flags != 0, || {
+                Failure::new(self.rules.unknown_flag, Reason::UnknownFlag(request.flags))
+            }),
+            Check::Extreme => refuse(iova == u64::MAX || len == u64::MAX, || self.wraps(iova, len)),
+            Check::Length => refuse(len == 0, || inval(Reason::Empty)),
+            Check::Perm => refuse(request.perm == Perm::NONE, || inval(Reason::NoPermission)),
             Check::LenAligned => self.aligned(len),
             Check::IovaAligned => self.aligned(iova),
             Check::TargetAligned => self.aligned(target),
-            Check::IovaWrap => refuse(Span::from_len(iova, len).is_none(), self.wraps(iova, len)),
+            Check::IovaWrap => refuse(Span::from_len(iova, len).is_none(), || self.wraps(iova, len)),
             Check::TargetWrap => {
-                refuse(len != 0 && Span::from_len(target, len).is_none(), self.wraps(target, len))
+                refuse(len != 0 && Span::from_len(target, len).is_none(), || self.wraps(target, len))
             }
             Check::Memory => {
                 let slot = request.span().map(|span| slot_of(request, span));
@@ -93,7 +91,8 @@ impl MixedDomain {
             }
             Check::Reserved => self.reserved_in(span).map(|reason| (Errno::Inval, reason)),
             Check::Slot => {
-                self.state.slots.overlapping(span).map(|slot| (Errno::Exist, Reason::Slot(slot.span)))
+                let there = self.state.slots.table().overlapping(span);
+                there.map(|there| (Errno::Exist, Reason::Slot(there.iova)))
             }
             Check::Page => self.page_in(span).map(|iova| (self.rules.page, Reason::MsiPage { iova })),
             _ => None,
@@ -108,6 +107,11 @@ impl MixedDomain {
         let region = || regions.find(|region| region.span.overlaps(&span)).map(Reason::Reserved);
         kept.map(|window| Reason::Window(*window)).or_else(region)
     }
+}
+
+/// An error is made only where it is needed: a MAP passes a dozen checks.
+fn refuse(when: bool, failure: impl FnOnce() -> Failure) -> Result<(), Failure> {
+    if when { Err(failure()) } else { Ok(()) }
 }
 
 fn slot_of(request: &MapRequest, span: Span) -> Slot {

@@ -18,7 +18,7 @@ impl MixedDomain {
 
     /// The same for all slots at once: the first device has come.
     pub(super) fn check_all_memory(&self) -> Result<(), Failure> {
-        self.state.slots.iter().try_fold(0, |locked, slot| self.check_slot(slot, locked)).map(drop)
+        self.state.slots.iter().try_fold(0, |locked, slot| self.check_slot(&slot, locked)).map(drop)
     }
 
     /// The bytes locked afterwards.

@@ -16,5 +16,6 @@ mod personalities;
 mod placement;
 mod published;
 mod safety;
+mod slots;
 mod threads;
 mod window;

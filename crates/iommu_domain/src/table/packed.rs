@@ -4,12 +4,14 @@
 //! where it grows stays full. A look-up halves two arrays. Invariants: no block is empty, unless it is the only one; two neighbours together hold more
 //! than half a block, so that nobody can make the map keep many blocks of a few entries each.
 
+use std::hash::{Hash, Hasher};
+
 /// Entries of a block at most.
 const BLOCK: usize = 64;
 const HALF: usize = BLOCK / 2;
 
 /// One entry; entries never overlap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Entry {
     /// First address.
     pub start: u64,
@@ -158,6 +160,30 @@ impl Packed {
             self.blocks.remove(index + 1);
             self.firsts.remove(index + 1);
         }
+    }
+}
+
+/// Blocks of a copy are as large as all are: they grow in place.
+impl Clone for Packed {
+    fn clone(&self) -> Packed {
+        let blocks = self.blocks.iter().map(|block| block_of(block)).collect();
+        Packed { firsts: self.firsts.clone(), blocks, len: self.len }
+    }
+}
+
+/// Which blocks the entries lie in is nobody's business.
+impl PartialEq for Packed {
+    fn eq(&self, other: &Packed) -> bool {
+        self.len == other.len && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Packed {}
+
+impl Hash for Packed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.len.hash(state);
+        self.iter().for_each(|entry| entry.hash(state));
     }
 }
 

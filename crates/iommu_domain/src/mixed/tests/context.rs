@@ -1,7 +1,10 @@
 //! I7 across domains: iommufd's table of doorbells, one for all domains of a context.
 
+use proptest::prelude::*;
+
 use super::super::*;
 use super::kit::*;
+use super::ops::{Op, apply, ops};
 
 fn config() -> Config {
     Config {
@@ -29,6 +32,32 @@ fn a_doorbell_has_one_address_in_all_domains_of_a_context() {
     assert_eq!(context.len(), 2);
     let mut stranger = domain(config(), &IommufdContext::new());
     assert_eq!(stranger.msi_prepare(1, DOORBELL2), Ok(0x0800_0040));
+}
+
+proptest! {
+    /// Whatever two domains of a context are asked in turn, a doorbell that both have is at one address in both.
+    #[test]
+    fn i7_domains_of_a_context_agree_on_every_doorbell(
+        small in any::<bool>(), traces in prop::collection::vec((any::<bool>(), ops()), 1..80),
+    ) {
+        let window = if small { of(0x0800_0000, 0x4000) } else { linux_window() };
+        let shared = || Config { policy: MsiPolicy::FixedIommufd { window }, ..config() };
+        let context = IommufdContext::new();
+        let make = || MixedDomain::in_context(shared(), &context).unwrap();
+        let mut pair = [make(), make()];
+        for (second, op) in &traces {
+            // Another window has other addresses.
+            if !matches!(op, Op::SetWindow(_)) {
+                drop(apply(&mut pair[usize::from(*second)], op));
+            }
+            for (iova, page) in pair[0].state().pages.iter() {
+                let there: Vec<u64> = pair[1].state().pages.of(page.phys).collect();
+                prop_assert!(there.is_empty() || there == [iova], "{:#x} is at {:#x} and {:x?}", page.phys, iova, there);
+                prop_assert_eq!(pair[0].state().pages.of(page.phys).count(), 1);
+            }
+            prop_assert!(context.len() <= CONTEXT_DOORBELLS);
+        }
+    }
 }
 
 #[test]
