@@ -12,6 +12,7 @@ use devices::irq::{MsiController, MsiMessage, MsiVector};
 use devices::remote::{Answering, Services};
 use devices::virtio::Dma;
 use devices::virtio::iommu::{Viommu, ViommuConfig, ViommuEndpoint, ViommuHandle};
+use iommu_domain::mixed::{self, MsiPolicy};
 use iommu_domain::{
     Backing, Detail, EndpointSpec, Iommu, IommuConfig, Leg, PhysMap, SoftLeg, SoftTable, Type1Leg, VfioHost,
 };
@@ -87,7 +88,8 @@ impl Island {
         let containers: Vec<OwnedFd> = fds.drain(..setup.legs.len().min(fds.len())).collect();
         let legs = setup.legs.iter().zip(containers).map(|(leg, fd)| Self::leg(leg, fd, services));
         let mut legs = legs.collect::<io::Result<Vec<_>>>()?;
-        let tables: Vec<Arc<SoftTable>> = setup.emulated.iter().map(|_| Arc::default()).collect();
+        let tables = setup.emulated.iter().map(|device| soft_table(setup, device));
+        let tables = tables.collect::<Result<Vec<_>>>()?;
         let first = legs.len();
         legs.extend(setup.emulated.iter().zip(&tables).map(|(device, table)| soft_leg(device, table)));
         let device = Self::viommu(setup, phys.clone(), legs, first)?;
@@ -191,6 +193,19 @@ fn places(setup: &IslandSetup) -> Vec<Place> {
         group: None,
     });
     assigned.chain(emulated).collect()
+}
+
+/// What an emulated device reaches, nothing at first: a mixed domain that knows what its endpoint was told. Messages pass the region
+/// that is theirs untranslated; in a window of the host the guest may map its doorbell, and nothing else.
+fn soft_table(setup: &IslandSetup, device: &EmulatedSetup) -> Result<Arc<SoftTable>> {
+    let (messages, others): (Vec<_>, Vec<_>) = setup.regions.iter().partition(|(_, msi)| *msi);
+    let policy = MsiPolicy::Hw { regions: messages.iter().map(|(span, _)| *span).collect() };
+    let window = |span: &Span| setup.windows.iter().any(|window| window.overlaps(span));
+    let kind = |span| if window(&span) { mixed::ResvKind::SwMsi } else { mixed::ResvKind::Reserved };
+    let resv = others.iter().map(|(span, _)| (*span, kind(*span))).collect();
+    let known = mixed::Device { resv, ..mixed::Device::new(device.at.id().into()) };
+    let config = mixed::Config::emulated(setup.pages.granule(), setup.input, policy);
+    Ok(Arc::new(SoftTable::new(config, known).with_context(|| device.name().to_owned())?))
 }
 
 fn soft_leg(device: &EmulatedSetup, table: &Arc<SoftTable>) -> Box<dyn Leg> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base::{GuestRam, HostMemory};
 use data_model::{PageMask, Span};
 use devices::virtio::iommu::{Viommu, ViommuConfig, ViommuEndpoint};
+use iommu_domain::mixed::{Config, Device, MsiPolicy, ResvKind as MixedKind};
 use iommu_domain::testing::{FakeHost, FakeLimits};
 use iommu_domain::{Backing, EndpointSpec, Iommu, IommuConfig, Leg, PhysMap, SoftLeg, SoftTable};
 use virtio_iommu_spec::{Features, ResvKind, ResvMem};
@@ -135,7 +136,7 @@ impl World {
             (0..groups).map(|group| FakeHost::new(limits(rules, group)).expect("a container")).collect();
         let container = |(n, host): (usize, &FakeHost)| Box::new(host.leg(&format!("type1 group {n}"))) as _;
         let mut legs: Vec<Box<dyn Leg>> = hosts.iter().enumerate().map(container).collect();
-        let soft = Arc::<SoftTable>::default();
+        let soft = Arc::new(soft(rules));
         if rules.emulated {
             legs.push(Box::new(SoftLeg::new("software".into(), soft.clone())));
         }
@@ -159,6 +160,13 @@ impl World {
         };
         World { device: Viommu::new(&config, iommu).expect("a device"), hosts, soft }
     }
+}
+
+/// The emulated endpoint's mixed domain, which knows what the endpoint was told.
+fn soft(rules: &Rules) -> SoftTable {
+    let policy = MsiPolicy::Hw { regions: vec![span(WINDOW)] };
+    let device = Device { resv: vec![(span(OWN), MixedKind::Reserved)], ..Device::new(24) };
+    SoftTable::new(Config::emulated(rules.granule, span(rules.input), policy), device).expect("a domain")
 }
 
 /// What PROBE tells of an endpoint.

@@ -327,7 +327,8 @@ impl<'a> Naive<'a> {
     /// What the emulated endpoint must reach: both ends, guest-physical address, permissions.
     pub fn reached(&self) -> Vec<(u64, u64, u64, bool, bool)> {
         let physical = |hva: u64| {
-            let (low, _, at) = self.regions.iter().find(|(low, high, at)| hva.wrapping_sub(*at) <= high - low)?;
+            let (low, _, at) =
+                self.regions.iter().find(|(low, high, at)| hva.wrapping_sub(*at) <= high - low)?;
             Some(low + (hva - at))
         };
         let held = self.held(None).into_iter();

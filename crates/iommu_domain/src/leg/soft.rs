@@ -1,24 +1,45 @@
-//! The leg of an emulated device: a table in this process, in which the device looks up every address that it uses.
+//! The leg of an emulated device: a mixed domain in this process, in which the device looks up every address that it uses.
+//!
+//! What the domain's table lets through is judged here once more, by the letter's rules and by what this endpoint was told: a
+//! refusal is a failure of this leg, and the request is undone. A doorbell that the guest maps is left out: interrupts of emulated
+//! devices are translated by the [`Iommu`](crate::Iommu) when their vector is programmed, and a doorbell is no memory.
 //!
 //! The device holds a [`SoftUse`] for as long as it uses the bytes that a look-up led to, and whatever takes a mapping away
 //! waits for it. So an UNMAP, a DETACH or a reset is answered only after the last use of what it ended.
 
+use std::io;
 use std::sync::Arc;
 
+use base::CallId;
 use data_model::Span;
 use sync::{Use, Versioned};
 
 use super::{Leg, LegError, is_mirrored};
-use crate::{Backing, Extent, Mapping, Perm, Table};
+use crate::mixed::{Config, ConfigError, Device, Failure, MapRequest, MixedDomain, Target, UnmapRequest};
+use crate::{Backing, Mapping, Perm, Table};
 
 /// What an emulated device reaches at present; shared by its leg and its threads.
-#[derive(Default)]
-pub struct SoftTable(Versioned<Table>);
+pub struct SoftTable(Versioned<MixedDomain>);
 
 /// A use of the table: every mapping seen through it stays until it ends. One thread, one use.
-pub struct SoftUse<'a>(Use<'a, Table>);
+pub struct SoftUse<'a>(Use<'a, MixedDomain>);
+
+impl Default for SoftTable {
+    /// One in which nothing is reserved.
+    fn default() -> SoftTable {
+        SoftTable(Versioned::new(MixedDomain::open()))
+    }
+}
 
 impl SoftTable {
+    /// A domain of this configuration with this one device in it, and nothing mapped.
+    pub fn new(config: Config, device: Device) -> Result<SoftTable, ConfigError> {
+        let mut domain = MixedDomain::new(config)?;
+        // An isolated device fits every empty domain that it can address at all; in another it reaches nothing.
+        drop(domain.attach(device));
+        Ok(SoftTable(Versioned::new(domain)))
+    }
+
     /// Begins a use.
     pub fn enter(&self) -> SoftUse<'_> {
         SoftUse(self.0.enter())
@@ -33,12 +54,21 @@ impl SoftUse<'_> {
 
     /// The mapping at `iova`; its target is guest RAM, all of it.
     pub fn get(&self, iova: u64) -> Option<Mapping> {
-        self.0.value().get(iova)
+        self.table().get(iova)
     }
 
     /// Every mapping, by rising IOVA.
     pub fn mappings(&self) -> impl Iterator<Item = Mapping> + '_ {
-        self.0.value().iter()
+        self.table().iter()
+    }
+
+    /// The mixed domain itself.
+    pub fn domain(&self) -> &MixedDomain {
+        self.0.value()
+    }
+
+    fn table(&self) -> &Table {
+        self.domain().state().slots.table()
     }
 }
 
@@ -55,6 +85,11 @@ impl SoftLeg {
     }
 }
 
+/// A refusal in the words that a kernel would have for it.
+fn kernel_would(call: CallId) -> impl FnOnce(Failure) -> LegError {
+    move |failure| LegError { call, source: io::Error::from_raw_os_error(failure.errno.code()) }
+}
+
 impl Leg for SoftLeg {
     fn name(&self) -> &str {
         &self.name
@@ -66,18 +101,24 @@ impl Leg for SoftLeg {
         let Some(phys) = memory.guest_address(offset).filter(|_| is_mirrored(backing, perm)) else {
             return Ok(());
         };
-        let added = self.table.0.extend(|table| table.insert(Mapping { iova, phys, perm }));
-        debug_assert!(added.is_ok(), "the domain's own table refuses overlaps");
-        Ok(())
+        // All of the address space has no length that fits, and is no piece of guest RAM.
+        let Some(len) = iova.len() else { return Ok(()) };
+        let request = MapRequest::new(iova.start(), len, Target::Ram { backing: 0, offset: phys }, perm);
+        self.table.0.extend(|domain| domain.map(request)).map_err(kernel_would(CallId::Type1Map))
     }
 
     fn unmap(&mut self, extent: Span) -> Result<(), LegError> {
-        self.table.0.revoke(|table| table.remove(Extent { span: extent, count: 0 }));
-        Ok(())
+        let Some(len) = extent.len() else { return self.clear() };
+        let request = UnmapRequest::range(extent.start(), len);
+        self.table
+            .0
+            .revoke(|domain| domain.unmap(request))
+            .map(drop)
+            .map_err(kernel_would(CallId::Type1Unmap))
     }
 
     fn clear(&mut self) -> Result<(), LegError> {
-        self.table.0.revoke(|table| *table = Table::default());
+        self.table.0.revoke(MixedDomain::unmap_all);
         Ok(())
     }
 
@@ -92,7 +133,7 @@ impl Leg for SoftLeg {
     }
 
     fn host_mappings(&self) -> Option<u64> {
-        Some(self.table.enter().0.value().len() as u64)
+        Some(self.table.enter().table().len() as u64)
     }
 }
 

@@ -93,6 +93,18 @@ impl Config {
         }
     }
 
+    /// What stands behind an emulated device whose addresses are those of `input`: the letter's manners, and interrupts that are
+    /// the device's own.
+    pub fn emulated(granule: u64, input: Span, policy: MsiPolicy) -> Config {
+        let aperture = input.align_outwards(granule);
+        Config { granule, msi_page: granule, policy, isolated_msi: true, ..Config::seed(aperture) }
+    }
+
+    /// Of [`MixedDomain::open`](super::MixedDomain::open).
+    pub(super) fn open() -> Config {
+        Config::emulated(MIN_GRANULE, Span::ALL, MsiPolicy::None)
+    }
+
     /// A VFIO type1 container on an Arm host: Linux's window, isolated interrupts, 65,535 mappings.
     pub fn type1(aperture: Span, kernel: Type1Kernel) -> Config {
         let fixed = |window| MsiPolicy::FixedType1 { window, kernel_bug_unbounded: true };

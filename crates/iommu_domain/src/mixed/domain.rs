@@ -42,6 +42,15 @@ impl MixedDomain {
     /// An empty domain that shares its context's doorbells ([`MsiPolicy::FixedIommufd`]; no other policy looks).
     pub fn in_context(config: Config, context: &IommufdContext) -> Result<MixedDomain, ConfigError> {
         config.check()?;
+        Ok(MixedDomain::assemble(config, context))
+    }
+
+    /// A domain over all addresses in which nothing is reserved and interrupt writes are not translated.
+    pub fn open() -> MixedDomain {
+        MixedDomain::assemble(Config::open(), &IommufdContext::new())
+    }
+
+    fn assemble(config: Config, context: &IommufdContext) -> MixedDomain {
         let state = State {
             slots: Slots::default(),
             pages: Pages::default(),
@@ -50,7 +59,7 @@ impl MixedDomain {
             standing: false,
         };
         let rules = Rules::of(config.personality);
-        Ok(MixedDomain { config, rules, context: context.clone(), state, generation: 0 })
+        MixedDomain { config, rules, context: context.clone(), state, generation: 0 }
     }
 
     /// What the domain was made with.

@@ -90,3 +90,13 @@ fn configurations_that_make_no_domain_say_why() {
     let told = Config { policy: window(linux), resv: vec![(linux, ResvKind::SwMsi)], ..base() };
     assert!(MixedDomain::new(told).is_ok(), "the host's own window is for pages");
 }
+
+#[test]
+fn an_open_domain_is_a_domain_like_any_and_all_of_it_is_free() {
+    assert_eq!(Config::open().check(), Ok(()));
+    let mut domain = MixedDomain::open();
+    assert_eq!(domain.ranges(), [Span::ALL]);
+    let top = request(u64::MAX - (MIN_GRANULE - 1), MIN_GRANULE);
+    assert_eq!(domain.map(top), Ok(()));
+    assert_eq!(errno(domain.map(top)), Errno::Exist);
+}
