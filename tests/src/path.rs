@@ -1,7 +1,7 @@
 //! The way of a request, again and again, for one who counts its instructions from outside (`cargo xtask bench`).
 //!
-//! Three parts: decoding alone; decoding, the state machine and the table; the same from the ring in guest memory and back
-//! into it. The endpoint is an emulated one, so every instruction is the product's own and none a fake's.
+//! Four parts: decoding alone; decoding, the state machine and the tables; the same from the ring in guest memory and back
+//! into it; and the look-ups of the device behind. The endpoint is an emulated one, so every instruction is the product's own and none a fake's.
 
 use std::hint::black_box;
 
@@ -20,12 +20,16 @@ pub enum Part {
     Handle,
     /// From the available ring to the used ring.
     Ring,
+    /// What the emulated device finds at addresses all over the live mappings.
+    LookUp,
 }
 
 /// `VIRTIO_RING_F_EVENT_IDX`
 const EVENT_IDX: u64 = 1 << 29;
 /// The live mappings begin here, above everything that is reserved.
 const LIVE: u64 = 1 << 33;
+/// A stride that meets every place: prime, and larger than any number of mappings.
+const STRIDE: u64 = 15_485_863;
 /// Requests that lie in the ring at once; two descriptors each.
 const BATCH: u64 = 64;
 /// The emulated endpoint, and its domain.
@@ -57,8 +61,7 @@ impl Path {
     /// Request `n` of an endless row of maps and unmaps at places all over the live mappings.
     pub fn request(&self, n: u64) -> Request {
         let pair = n / 2;
-        // A stride that meets every place: prime, and larger than any number of mappings.
-        let place = 2 * (pair.wrapping_mul(15_485_863) % (self.live + 1)) + 1;
+        let place = 2 * (pair.wrapping_mul(STRIDE) % (self.live + 1)) + 1;
         if n.is_multiple_of(2) { map(place) } else { unmap(place) }
     }
 
@@ -71,6 +74,12 @@ impl Path {
                 let _ = black_box(decode(black_box(&bytes[..len])));
             }),
             Part::Handle => (0..count).try_for_each(|n| self.expect_ok(&self.request(n)))?,
+            Part::LookUp => (0..count).try_for_each(|n| {
+                let at = LIVE + 2 * (n.wrapping_mul(STRIDE) % self.live.max(1)) * PAGE;
+                let found = self.world.soft.enter().get(black_box(at));
+                let right = found.is_some() == (self.live > 0);
+                if right { Ok(()) } else { Err(Failure(format!("at {at:#x} there is {found:x?}"))) }
+            })?,
             Part::Ring => {
                 let mut sent = 0;
                 while sent < count {

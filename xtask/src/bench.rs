@@ -15,8 +15,12 @@ pub struct Args {
 }
 
 /// How much of a request's way; the function in which that happens; beside how many of the live mappings.
-const PARTS: [(&str, &str, usize); 3] =
-    [("decode", "*Path*run*", 1), ("handle", "*Path*run*", 4), ("ring", "*serve_rings*", 2)];
+const PARTS: [(&str, &str, usize); 4] = [
+    ("decode", "*Path*run*", 1),
+    ("handle", "*Path*run*", 4),
+    ("ring", "*serve_rings*", 2),
+    ("look-up", "*Path*run*", 4),
+];
 /// Live mappings.
 const LIVE: [u64; 4] = [0, 1_000, 100_000, 1_000_000];
 /// Two sizes: their difference is free of what happens once. Multiples of the ring's batch.
@@ -28,7 +32,9 @@ pub fn run(root: &Path, args: &Args) -> Result<bool> {
     build.current_dir(root).args(["build", "--release", "--quiet", "--package", "suites"]);
     ensure!(build.status().context("starting cargo")?.success(), "the suites do not build");
     let program = target(root).join("release/suites");
-    println!("instructions of one request, the mean of a 4 KiB map and its unmap, by live mappings:");
+    println!(
+        "instructions of one request, the mean of a 4 KiB map and its unmap, and of a device's look-up, by live mappings:"
+    );
     println!("{:<10}{}", "", LIVE.map(|live| format!("{live:>12}")).concat());
     for (part, function, rows) in PARTS {
         let mut line = format!("{part:<10}");

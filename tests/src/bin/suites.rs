@@ -47,7 +47,7 @@ enum Suite {
     },
     /// Maps and unmaps, for one who counts instructions from outside
     Path {
-        /// How much of a request's way: decode, handle, ring
+        /// How much of a request's way: decode, handle, ring; or the device's own look-up
         #[arg(long, value_parser = part)]
         part: Part,
         /// Mappings that live meanwhile
@@ -64,7 +64,8 @@ fn part(word: &str) -> Result<Part, String> {
         "decode" => Ok(Part::Decode),
         "handle" => Ok(Part::Handle),
         "ring" => Ok(Part::Ring),
-        _ => Err("decode, handle or ring".to_owned()),
+        "look-up" => Ok(Part::LookUp),
+        _ => Err("decode, handle, ring or look-up".to_owned()),
     }
 }
 
