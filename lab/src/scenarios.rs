@@ -97,7 +97,8 @@ pub fn all(arch: Arch, gic: Gic, long: bool) -> Vec<Scenario> {
     let hard = long || !arch.messages_are_writes();
     let stress = [hostile::scenario()].into_iter().chain(kills::all(long)).chain(reboots::all(long));
     let stress = stress.filter(|_| hard);
-    let emulated = emulated::all().into_iter().chain(wire::all()).chain([data::scenario(), revoke::scenario()]);
+    let emulated =
+        emulated::all().into_iter().chain(wire::all()).chain([data::scenario(), revoke::scenario()]);
     let whole = common().into_iter().chain(emulated).chain(messages).chain(vfio::all(arch));
     whole.chain(stress).collect()
 }

@@ -24,7 +24,8 @@ pub(super) fn failures(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec
         return Vec::new();
     }
     let mut failures = Vec::new();
-    for (serial, word) in ["layered", "plain"].into_iter().flat_map(|serial| WORDS.map(|word| (serial, word))) {
+    for (serial, word) in ["layered", "plain"].into_iter().flat_map(|serial| WORDS.map(|word| (serial, word)))
+    {
         let answer = if word == "digest" { disk.first_mib.as_str() } else { "ok" };
         let said = report.emulated.get(&format!("{serial}-{word}"));
         if said.map(String::as_str) != Some(answer) {

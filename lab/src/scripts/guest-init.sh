@@ -162,6 +162,14 @@ be_halted() {
 # What the kernel has said about processors, tasks or disks that stood still.
 barks() { dmesg -s 1000000 | grep -iE 'soft lockup|rcu.*(stall|starved)|blocked for more than|nvme.*timeout'; }
 
+# From here on everything is said and heard through a virtio-console.
+terminal() {
+    load virtio_pci virtio_console
+    until_true 20 test -c /dev/hvc0 || { say fail "no emulated console"; return; }
+    exec </dev/hvc0 >/dev/hvc0 2>&1
+    stty -echo
+}
+
 # The emulated network card and console: data both ways, each way's sum told by the other side.
 wire() {
     load virtio_pci virtio_net virtio_console
@@ -176,6 +184,11 @@ wire() {
     if until_true 40 ping -c 1 -W 1 10.9.0.1 >/run/ping && ping -c 3 -s 1400 -W 5 10.9.0.1 >/run/ping; then
         say emulated ping ok
     fi
+    # Each processor sends through a queue of its own, where the card has so many, and the answers come back beside it.
+    for cpu in $(seq 0 $(($(grep -c ^processor /proc/cpuinfo) - 1))); do
+        taskset -c "$cpu" ping -c 5 -s 1000 -W 5 10.9.0.1 >/dev/null || say emulated ping "lost-$cpu"
+    done
+    irqs '^virtio.*put'
     numbers=$(seq 1 100000 | sha256sum | cut -d' ' -f1)
     # `nc` ends at the first end of either side: this one has nothing to say, but must not end.
     mkfifo /run/quiet
@@ -258,6 +271,7 @@ for action in $(param lab.do | tr , ' '); do
         rebind) rebind ;;
         emulated) emulated ;;
         data) data_disks ;;
+        terminal) terminal ;;
         wire) wire ;;
         vfio) load_vfio ;;
         rig) run_rig ;;
