@@ -1,11 +1,14 @@
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::io::write;
 use rustix::pipe::{PipeFlags, pipe_with};
 use sync::Mutex;
 
 use super::*;
+
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// Remembers what was written, and whether it was flushed since.
 #[derive(Clone, Default)]
@@ -37,10 +40,12 @@ fn what_a_device_writes_is_printed_at_once_prompts_too() {
     let (device, screen, _printer) = started();
     for (text, all) in [("login: ", "login: "), ("welcome\r\n# ", "login: welcome\r\n# ")] {
         write(&device, text.as_bytes()).unwrap();
-        while screen.0.lock().0.len() < all.len() || !screen.0.lock().1 {
+        let begun = Instant::now();
+        let shown = || screen.0.lock().1 && screen.0.lock().0 == all.as_bytes();
+        while !shown() && begun.elapsed() < LIMIT {
             std::thread::yield_now();
         }
-        assert_eq!(screen.0.lock().0, all.as_bytes());
+        assert!(shown(), "{:?}", *screen.0.lock());
     }
 }
 
