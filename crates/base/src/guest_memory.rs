@@ -1,15 +1,20 @@
 //! The guest's RAM: one memfd, mapped once, with holes where the address map has none.
 
+#[cfg(miri)]
+mod miri;
+
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
 use data_model::Span;
+#[cfg(not(miri))]
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use thiserror::Error;
-use vm_memory::{
-    FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion, MmapRegion,
-};
+use vm_memory::{FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
+
+#[cfg(miri)]
+use miri::{map, memfd};
 
 /// The type every user of guest memory takes.
 pub type GuestMem = GuestMemoryMmap<()>;
@@ -61,7 +66,7 @@ impl GuestRam {
             let failed = |reason: String| GuestRamError::Map { span: *span, reason };
             let len = span.len().unwrap_or(u64::MAX);
             let place = FileOffset::from_arc(file.clone(), offset);
-            let map = MmapRegion::from_file(place, len as usize).map_err(|e| failed(e.to_string()))?;
+            let map = map(place, len as usize).map_err(failed)?;
             let region = vm_memory::GuestRegionMmap::new(map, GuestAddress(span.start()));
             regions.push(region.ok_or_else(|| failed("leaves the address space".into()))?);
             offset += len;
@@ -90,6 +95,12 @@ impl GuestRam {
     }
 }
 
+#[cfg(not(miri))]
+fn map(place: FileOffset, len: usize) -> Result<vm_memory::MmapRegion, String> {
+    vm_memory::MmapRegion::from_file(place, len).map_err(|error| error.to_string())
+}
+
+#[cfg(not(miri))]
 fn memfd(size: u64) -> io::Result<File> {
     let fd = memfd_create("guest-ram", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     let file = File::from(fd);

@@ -64,7 +64,7 @@ fn ops() -> impl Strategy<Value = TraceOp> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 1 } else { 512 }, ..ProptestConfig::default() })]
 
     #[test]
     fn the_fake_container_passes_on_what_is_asked_and_answered(
