@@ -165,7 +165,8 @@ barks() { dmesg -s 1000000 | grep -iE 'soft lockup|rcu.*(stall|starved)|blocked 
 # From here on everything is said and heard through a virtio-console.
 terminal() {
     load virtio_pci virtio_console
-    until_true 20 test -c /dev/hvc0 || { say fail "no emulated console"; return; }
+    # The node is there before the console is, and a redirection that fails would end this script.
+    until_true 20 sh -c ': <>/dev/hvc0' 2>/dev/null || { say fail "no emulated console"; return; }
     exec </dev/hvc0 >/dev/hvc0 2>&1
     stty -echo
 }
