@@ -123,6 +123,11 @@ impl Arch {
         self == Arch::Aarch64
     }
 
+    /// Whether emulating a guest's processor on it is so slow that hard lives are cut short by day.
+    pub fn is_slow(self) -> bool {
+        self == Arch::Aarch64
+    }
+
     /// The lab host's kernel command line. On x86_64 a periodic tick heals a lost timer interrupt (without it about one
     /// boot in twenty stalls for good under emulation), and the kernel must not panic at once when a busy machine emulates
     /// too slowly for its timer check.

@@ -115,12 +115,21 @@ pub fn test(choices: Choices, selection: &Selection, ui: &mut Ui) -> Result<Verd
     if errands.is_empty() {
         line(CHECK, String::new(), &check_failures(&lab));
     }
-    for scenario in &chosen {
-        let report = Report::read(&lab.results(&scenario.guest.name));
-        line(&scenario.guest.name, detail(&report), &scenarios::failures(scenario, &report, &lab.disk));
+    let read = |scenario: &Scenario| Report::read(&lab.results(&scenario.guest.name));
+    let reports: Vec<_> = chosen.iter().map(read).collect();
+    for (scenario, report) in chosen.iter().zip(&reports) {
+        line(&scenario.guest.name, detail(report), &scenarios::failures(scenario, report, &lab.disk));
+    }
+    let lives: Vec<_> = chosen.iter().map(|it| it.guest.name.as_str()).zip(&reports).collect();
+    let across = scenarios::across(&lives);
+    if let Some((name, figures, failures)) = &across {
+        line(name, figures.clone(), failures);
     }
     println!("lab host retries: {}; logs: {}", outcome.retries, lab.paths.run.display());
-    println!("{} passed, {failed} failed", chosen.len() + errands.len().max(1) - failed);
+    println!(
+        "{} passed, {failed} failed",
+        chosen.len() + errands.len().max(1) + usize::from(across.is_some()) - failed
+    );
     Ok(if failed == 0 { Verdict::Passed } else { Verdict::Failed })
 }
 

@@ -98,7 +98,7 @@ pub struct Report {
     pub vectors: Vec<Vector>,
     /// The guest's kernel log about its IOMMU.
     pub guest_log: Vec<String>,
-    /// What the program `rig` said in the guest; a line `exit CODE WORDS` ends each run of it.
+    /// What the program `rig` said in the guest, or about it on the host; a line `exit CODE WORDS` ends each run of it.
     pub rig: Vec<String>,
     /// What the guest's script found wrong.
     pub guest_failures: Vec<String>,
@@ -118,6 +118,10 @@ pub struct Report {
     pub locked_kib: Option<i64>,
     /// Pages still pinned on the host after the end.
     pub pinned_pages: Option<i64>,
+    /// Open files of the whole host after the end.
+    pub host_files: Option<u64>,
+    /// Memory that the host had to give after the end, in KiB.
+    pub host_memory_kib: Option<u64>,
     /// The halt, where there was one.
     pub halt: Halt,
     /// Processes of the VMM after the end.
@@ -201,6 +205,8 @@ impl Report {
             Some(("seconds", seconds)) => self.seconds = seconds.trim().parse().ok(),
             Some(("locked", kib)) => self.locked_kib = kib.trim().parse().ok(),
             Some(("pinned", pages)) => self.pinned_pages = pages.trim().parse().ok(),
+            Some(("host-files", count)) => self.host_files = count.trim().parse().ok(),
+            Some(("host-memory", kib)) => self.host_memory_kib = kib.trim().parse().ok(),
             Some(("vcpu-time-running", time)) => self.halt.time_running = time.trim().parse().ok(),
             Some(("vcpu-time-halted", time)) => self.halt.time_halted = time.trim().parse().ok(),
             Some(("console-halted", bytes)) => self.halt.console = bytes.trim().parse().ok(),
@@ -210,6 +216,7 @@ impl Report {
             Some(("struck", whom)) => self.struck = Some(whom.trim().to_owned()),
             Some(("vcpus", count)) => self.vcpus = count.trim().parse().ok(),
             Some(("sample", words)) => self.samples.extend(sample(words)),
+            Some(("rig", words)) => self.rig.push(words.to_owned()),
             Some(("group-free", bdf)) => self.free.push(bdf.to_owned()),
             Some(("group-busy", bdf)) => self.busy.push(bdf.to_owned()),
             Some(("retry", count)) => self.retries += count.trim().parse().unwrap_or(1),

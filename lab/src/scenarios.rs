@@ -48,6 +48,17 @@ pub struct Scenario {
     judge: Judge,
 }
 
+/// How much there is of the hard lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Extent {
+    /// By day, where emulated guests are slow.
+    Least,
+    /// By day.
+    Most,
+    /// All.
+    Whole,
+}
+
 type Judge = fn(&Scenario, &Report, &Disk) -> Vec<String>;
 
 impl Scenario {
@@ -93,10 +104,13 @@ pub fn all(arch: Arch, gic: Gic, long: bool) -> Vec<Scenario> {
         return gicv2::all();
     }
     let messages = if arch.messages_are_writes() { messages::all() } else { Vec::new() };
-    // Where messages are writes the hard lives have not been seen to pass yet: they are run when they are asked for.
-    let hard = long || !arch.messages_are_writes();
-    let stress = [hostile::scenario()].into_iter().chain(kills::all(long)).chain(reboots::all(long));
-    let stress = stress.filter(|_| hard);
+    let extent = match (long, arch.is_slow()) {
+        (true, _) => Extent::Whole,
+        (false, false) => Extent::Most,
+        (false, true) => Extent::Least,
+    };
+    let stress = [hostile::scenario(extent)].into_iter().chain(kills::all(extent));
+    let stress = stress.chain(reboots::all(extent));
     let emulated =
         emulated::all().into_iter().chain(wire::all()).chain([data::scenario(), revoke::scenario()]);
     let whole = common().into_iter().chain(emulated).chain(messages).chain(vfio::all(arch));
@@ -143,6 +157,12 @@ fn common() -> Vec<Scenario> {
 /// Everything that does not hold; empty when the scenario passed.
 pub fn failures(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String> {
     (scenario.judge)(scenario, report, disk)
+}
+
+/// What must hold between lives in one boot of the host, where some of them are there to be compared: a name, the figures, and
+/// everything that does not hold.
+pub fn across(lives: &[(&str, &Report)]) -> Option<(&'static str, String, Vec<String>)> {
+    reboots::across(lives).map(|(figures, failures)| ("again", figures, failures))
 }
 
 /// What must hold when the guest reads the disk and ends as it was asked to.

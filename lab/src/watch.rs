@@ -37,7 +37,10 @@ pub struct Outcome {
 enum Try {
     Done(Vec<String>),
     /// Why it came to no end of its own, and whether it finished a step.
-    Stalled { why: String, went_on: bool },
+    Stalled {
+        why: String,
+        went_on: bool,
+    },
 }
 
 /// Runs `command` (made anew for each try), appends its console to `log` and hands each mark to `seen`.
@@ -57,7 +60,9 @@ pub fn run(
                 outcome.failures = failures;
                 return Ok(outcome);
             }
-            Try::Stalled { why, went_on } if outcome.retries == 0 || (went_on && outcome.retries < RETRIES) => {
+            Try::Stalled { why, went_on }
+                if outcome.retries == 0 || (went_on && outcome.retries < RETRIES) =>
+            {
                 outcome.retries += 1;
                 let text =
                     format!("{why}: trying once more; its console:\n{}", exec::tail(log, CONSOLE_LINES));

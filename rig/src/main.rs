@@ -8,6 +8,7 @@
 
 mod bench;
 mod binding;
+mod death;
 mod diff;
 mod hold;
 mod host;
@@ -29,6 +30,8 @@ mod user;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use death::Scene;
 
 #[derive(Parser)]
 #[command(name = "rig", about = "Checks that run on a host with VFIO and need no guest")]
@@ -84,6 +87,21 @@ enum Check {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// On a host: a process of a VMM whose guest is halted is killed, and its disk reaches nothing any more
+    Death {
+        /// The VMM's main process
+        #[arg(long)]
+        main: u32,
+        /// The process to kill
+        #[arg(long)]
+        victim: u32,
+        /// PCI address of the NVMe disk that the VMM has
+        #[arg(long)]
+        device: String,
+        /// Where the guest's memory begins
+        #[arg(long, value_parser = address)]
+        ram: u64,
+    },
     /// Inside a guest: its NVMe disk from the kernel's driver to VFIO and back, round after round
     InGuest {
         /// Rounds
@@ -116,6 +134,9 @@ fn main() -> ExitCode {
         Check::HoldVm => hold::vm(),
         Check::Hostile { requests, seed } => hostile::run(requests, seed).map(passed),
         Check::Revoke { rounds, seed } => revoke::run(rounds, seed).map(passed),
+        Check::Death { main, victim, device, ram } => {
+            death::run(&Scene { main, victim, device: &device, ram }).map(passed)
+        }
         Check::InGuest { rounds, with_network_card } => in_guest::run(rounds, with_network_card).map(passed),
         Check::Space { seed } => space::run(seed).map(passed),
         Check::MapBench(bench) => bench.run(),
@@ -128,5 +149,13 @@ fn main() -> ExitCode {
             println!("0 passed, 1 failed");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// A number, with 0x before it or without.
+fn address(text: &str) -> Result<u64, std::num::ParseIntError> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
     }
 }

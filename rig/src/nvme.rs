@@ -108,6 +108,11 @@ impl<'a> Nvme<'a> {
         Ok(nvme)
     }
 
+    /// Whether the controller is switched on, by whomever.
+    pub fn is_enabled(&self) -> Result<bool, Failure> {
+        Ok(self.register(CC)? & 1 != 0)
+    }
+
     /// Stops the controller, whatever state it is in; it touches no memory afterwards.
     pub fn stop(&mut self) -> Result<(), Failure> {
         self.set_register(CC, 0)?;

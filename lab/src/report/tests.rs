@@ -27,7 +27,8 @@ LAB end poweroff\r
 
 const FACTS: &str = "viommu-exit 0\nretry 1\nexit 0\nseconds 9\nlocked 0\npinned 0\n\
                      group-free 0000:01:00.0\nvcpu-time-running 250\nvcpu-time-halted 0\npinned-halted 44\n\
-                     console-halted 7\ncontrol-failed resume\ngroup-busy 0000:02:00.0\n";
+                     console-halted 7\ncontrol-failed resume\ngroup-busy 0000:02:00.0\nrig killed 7\n\
+                     host-files 600\nhost-memory 70000\n";
 
 #[test]
 fn guest_and_host_facts_are_read() {
@@ -54,7 +55,8 @@ fn guest_and_host_facts_are_read() {
     assert_eq!(report.reserved, ["0 0x00000000fee00000 0x00000000feefffff msi"]);
     assert_eq!((report.free.len(), report.busy.len(), report.host_faults.len()), (1, 1, 1));
     assert_eq!((report.locked_kib, report.pinned_pages, report.rebinds), (Some(0), Some(0), 2));
-    assert_eq!(report.rig, ["4 rounds", "exit 0 one --times 2"]);
+    assert_eq!(report.rig, ["4 rounds", "exit 0 one --times 2", "killed 7"]);
+    assert_eq!((report.host_files, report.host_memory_kib), (Some(600), Some(70_000)));
     let halt = Halt {
         time_running: Some(250),
         time_halted: Some(0),

@@ -1,25 +1,27 @@
 //! A guest whose driver for the virtio-iommu keeps none of the rules (`rig hostile`): the VMM lives, answers as the
 //! specification says, and the host holds exactly what the tables say.
 
-use super::{Scenario, checks, left_behind};
+use super::{Extent, Scenario, checks, left_behind};
 use crate::disk::Disk;
 use crate::qemu::Device;
 use crate::report::Report;
 use crate::viommu::Viommu;
 
-/// Requests that the device must have served at least.
-const REQUESTS: u64 = 100_000;
+/// What the driver does, and requests that the device must have served at least: on every host in a night, and by day where
+/// the emulated processor is slow at it.
+const FULL: (&str, u64) = ("hostile --requests 120000", 100_000);
+const SHORT: (&str, u64) = ("hostile --requests 24000", 20_000);
 /// Little, for bypass pins all of it.
 const MEMORY_MIB: u32 = 256;
 /// Mappings that the driver leaves in one domain with every endpoint in it.
 const LEFT: u64 = 8;
 
-pub(super) fn scenario() -> Scenario {
+pub(super) fn scenario(extent: Extent) -> Scenario {
     let mut scenario = Scenario::new("hostile", "");
     scenario.guest.devices.push(Device::E1000e);
     scenario.guest.memory_mib = MEMORY_MIB;
     scenario.guest.actions = vec!["raw", "rig"];
-    scenario.guest.rig = vec!["hostile --requests 120000"];
+    scenario.guest.rig = vec![if extent > Extent::Least { FULL.0 } else { SHORT.0 }];
     scenario.judge = judge;
     scenario
 }
@@ -44,8 +46,9 @@ fn judge(scenario: &Scenario, report: &Report, _: &Disk) -> Vec<String> {
 fn shown(scenario: &Scenario, viommu: &Viommu) -> Vec<String> {
     let mut failures = viommu.differences();
     let served: u64 = viommu.requests.iter().map(|requests| requests.ok + requests.failed).sum();
-    if served < REQUESTS {
-        failures.push(format!("{served} requests were served, {REQUESTS} expected at least"));
+    let wanted = if scenario.guest.rig.contains(&FULL.0) { FULL.1 } else { SHORT.1 };
+    if served < wanted {
+        failures.push(format!("{served} requests were served, {wanted} expected at least"));
     }
     if viommu.legs.len() != scenario.guest.devices.len() {
         failures.push(format!("{} legs for {} devices", viommu.legs.len(), scenario.guest.devices.len()));

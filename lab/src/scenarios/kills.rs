@@ -1,7 +1,7 @@
 //! `kill -9` of each process of the VMM at each step of its life: no DMA goes on, nothing stays behind, and the next start
 //! works, which the next scenario shows.
 
-use super::{Scenario, checks, left_behind};
+use super::{Extent, Scenario, checks, left_behind};
 use crate::disk::Disk;
 use crate::job::Strike;
 use crate::report::Report;
@@ -21,20 +21,40 @@ const VICTIMS: [(&str, &str); 4] =
 const MOMENTS: [(&str, Option<&str>); 4] =
     [("start", None), ("boot", None), ("dma", Some("dma")), ("idle", Some("idle"))];
 
-/// Each process at each moment. Guests that must first boot to the end take long: in the short table only those are
-/// killed under DMA whose death touches it.
-pub(super) fn all(long: bool) -> Vec<Scenario> {
-    let wanted = |(name, _): (&str, &str), moment| match moment {
-        "dma" => long || name != "rng",
-        "idle" => long,
-        _ => true,
-    };
-    let mut scenarios = Vec::new();
-    for (moment, action) in MOMENTS {
-        let victims = VICTIMS.into_iter().filter(|victim| wanted(*victim, moment));
-        scenarios.extend(victims.map(|victim| scenario(victim, moment, action)));
+/// Killed while `rig death` drives the disk in the guest's place.
+const ORACLE: &str = "oracle";
+
+/// Each process at each moment. Guests that must first boot to the end take long: by day only those are killed under DMA
+/// whose death touches it, and under the oracle only the processes that can map.
+pub(super) fn all(extent: Extent) -> Vec<Scenario> {
+    let moments = MOMENTS.into_iter().chain([(ORACLE, None)]);
+    let each = moments.flat_map(|moment| VICTIMS.into_iter().map(move |victim| (victim, moment)));
+    let wanted = each.filter(|((victim, _), (moment, _))| extent >= least(victim, moment));
+    wanted
+        .map(|(victim, (moment, action))| match moment {
+            ORACLE => under_the_oracle(victim),
+            _ => scenario(victim, moment, action),
+        })
+        .collect()
+}
+
+/// The least extent that holds a process's death at a moment.
+fn least(victim: &str, moment: &str) -> Extent {
+    match (victim, moment) {
+        ("main" | "island", ORACLE | "start") | ("main" | "island" | "nvme", "dma") | ("island", "boot") => {
+            Extent::Least
+        }
+        (_, "start" | "boot") => Extent::Most,
+        _ => Extent::Whole,
     }
-    scenarios
+}
+
+/// All of guest memory is in the disk's reach, and after the death none of it is.
+fn under_the_oracle(victim: (&str, &'static str)) -> Scenario {
+    let mut scenario = scenario(victim, ORACLE, Some("idle"));
+    scenario.guest.params = "iommu.passthrough=1".to_owned();
+    scenario.guest.rig = vec!["death"];
+    scenario
 }
 
 fn scenario(
@@ -71,5 +91,9 @@ fn judge(scenario: &Scenario, report: &Report, _: &Disk) -> Vec<String> {
     }
     failures.extend(report.guest_failures.iter().map(|failure| format!("in the guest: {failure}")));
     failures.extend(checks::faults(report));
+    if moment == ORACLE {
+        failures.extend(checks::rig(scenario, report));
+        failures.extend(report.halt.refused.iter().map(|what| format!("not done: mixvm {what}")));
+    }
     failures
 }

@@ -1,20 +1,53 @@
 //! Guests that read one MiB of the disk and reboot at once: a VMM ends with each reset and starts anew, so nothing may be
 //! left of the one before.
 
-use super::{RESET, Scenario, checks, left_behind};
+use super::{Extent, RESET, Scenario, checks, growth, left_behind};
 use crate::disk::Disk;
-use crate::report::Report;
+use crate::report::{Report, Sample};
 
 /// Reboots in a row.
 const FEW: u32 = 3;
 const MANY: u32 = 20;
+/// What the scenarios' names begin with.
+const NAME: &str = "again-";
+/// Open files and KiB that the host may have more, or less to give, after the last life than after the first: its own caches
+/// and counters that are kept by processor.
+const FILES: u64 = 16;
+const HOST_KIB: u64 = 16 << 10;
 
-pub(super) fn all(long: bool) -> Vec<Scenario> {
-    (1..=if long { MANY } else { FEW }).map(scenario).collect()
+pub(super) fn all(extent: Extent) -> Vec<Scenario> {
+    (1..=if extent == Extent::Whole { MANY } else { FEW }).map(scenario).collect()
+}
+
+/// The first and the last of several lives in one boot of the host: what the processes held, and what the host has left.
+/// A line with the figures, and what has grown.
+pub(super) fn across(lives: &[(&str, &Report)]) -> Option<(String, Vec<String>)> {
+    let mut lives = lives.iter().filter(|(name, _)| name.starts_with(NAME)).map(|(_, report)| *report);
+    let first = lives.next()?;
+    let (count, last) = (lives.clone().count() + 1, lives.next_back()?);
+    let at = |report: &Report, moment: &str| -> Vec<Sample> {
+        report.samples.iter().map(|sample| Sample { moment: moment.to_owned(), ..sample.clone() }).collect()
+    };
+    let mut failures = growth::growth(&[at(first, "first"), at(last, "last")].concat());
+    let mut bounded = |what: &str, before: Option<u64>, after: Option<u64>, slack: u64| match (before, after)
+    {
+        (Some(before), Some(after)) if after <= before.saturating_add(slack) => {}
+        _ => failures.push(format!("{what} became {after:?}, was {before:?}")),
+    };
+    bounded("the host's open files", first.host_files, last.host_files, FILES);
+    // The other way round: what it has to give must not become less.
+    bounded("memory of the host", last.host_memory_kib, first.host_memory_kib, HOST_KIB);
+    let figures = |report: &Report| {
+        let one = |it: &Sample| format!("{} {} files {} KiB", it.role, it.descriptors, it.memory_kib);
+        let held: Vec<_> = report.samples.iter().map(one).collect();
+        let (files, kib) = (report.host_files.unwrap_or(0), report.host_memory_kib.unwrap_or(0));
+        format!("{}; host {files} files, {kib} KiB to give", held.join(", "))
+    };
+    Some((format!("{count} lives; first: {}; last: {}", figures(first), figures(last)), failures))
 }
 
 fn scenario(number: u32) -> Scenario {
-    let mut scenario = Scenario::new(&format!("again-{number}"), "");
+    let mut scenario = Scenario::new(&format!("{NAME}{number}"), "");
     scenario.guest.actions = vec!["one-mib"];
     scenario.exit = RESET;
     scenario.judge = judge;
@@ -34,3 +67,6 @@ fn judge(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String> {
     failures.extend(checks::faults(report));
     failures
 }
+
+#[cfg(test)]
+mod tests;

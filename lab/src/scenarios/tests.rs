@@ -191,13 +191,15 @@ fn a_reboot_must_follow_the_right_first_mib() {
 
 #[test]
 fn the_short_table_leaves_out_only_what_takes_long() {
-    let names =
-        |long| all(Arch::X86_64, Gic::V3, long).into_iter().map(|it| it.guest.name).collect::<Vec<_>>();
-    let (short, long) = (names(false), names(true));
+    let names = |arch, long| all(arch, Gic::V3, long).into_iter().map(|it| it.guest.name).collect::<Vec<_>>();
+    let (short, long) = (names(Arch::X86_64, false), names(Arch::X86_64, true));
+    let least = names(Arch::Aarch64, false);
     assert!(short.iter().all(|name| long.contains(name)));
     let count = |names: &[String], part: &str| names.iter().filter(|name| name.starts_with(part)).count();
-    assert_eq!((count(&short, "kill-"), count(&long, "kill-")), (11, 16));
+    assert_eq!((count(&short, "kill-"), count(&long, "kill-")), (13, 20));
     assert_eq!((count(&short, "again-"), count(&long, "again-")), (3, 20));
+    assert_eq!((count(&least, "kill-"), count(&least, "again-"), count(&least, "hostile")), (8, 3, 1));
+    assert_eq!(count(&names(Arch::Aarch64, true), "kill-"), 20);
     assert_eq!(all(Arch::Aarch64, Gic::V2, true).len(), 2);
 }
 
@@ -220,6 +222,13 @@ fn a_kill_must_happen_at_its_moment_and_end_the_machine_as_documented() {
         ("kill-nvme-start", Report { vcpus: Some(1), ..killed(1, "start x") }, "were there already"),
         ("kill-rng-idle", Report { processes: Some(2), ..killed(33, "idle x") }, "processes of the VMM"),
         ("kill-rng-idle", Report { host_faults: vec!["DMAR".into()], ..killed(33, "idle x") }, "DMAR"),
+        ("kill-main-oracle", killed(137, "oracle main"), "`rig death` did not end well"),
+        ("kill-main-oracle", Report { rig: vec!["exit 0 death".into()], ..killed(137, "oracle main") }, ""),
+        (
+            "kill-island-oracle",
+            Report { rig: vec!["exit 1 death".into()], ..killed(33, "oracle x") },
+            "did not",
+        ),
     ];
     for (name, report, expected) in cases {
         let found = failures(&of(name), &report, &disk());

@@ -23,6 +23,12 @@ if [ -n "$node" ] && [ ! -e /pattern ]; then
     exec switch_root /disk /init
 fi
 
+# sample NAME: has the host look at the VMM's processes while this guest stands still.
+sample() {
+    say sample "$1"
+    read -t 120 -r answer || say fail "nobody looked at $1"
+}
+
 say up "$(cut -d' ' -f1 /proc/uptime)"
 say cpus "$(grep -c ^processor /proc/cpuinfo)"
 # The IOMMU's driver first: it decides about each device when that device's driver probes. With `late-iommu` the device's
@@ -100,17 +106,12 @@ data_disks() {
     done
 }
 
-# sample NAME: has the host look at the VMM's processes while this guest stands still.
-sample() {
-    say sample "$1"
-    read -t 120 -r answer || say fail "nobody looked at $1"
-}
-
 # The shortest life that uses the disk: one MiB of it, then the reset.
 one_mib() {
     load nvme
     until_true 30 test -b /dev/nvme0n1 || say fail "no NVMe disk appeared"
     say one-mib "$(dd if=/dev/nvme0n1 bs=1M count=1 iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1)"
+    sample life
     put_down
     say end reboot
     trap - EXIT

@@ -201,6 +201,8 @@ guest() {
     fact processes "$(vmm_processes)"
     fact locked "$(locked_kib)"
     fact pinned $(($(pinned_pages) - pinned))
+    fact host-files "$(cut -f1 /proc/sys/fs/file-nr)"
+    fact host-memory "$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)"
     for bdf in $functions; do
         if until_true 5 free "$(group_of "$bdf")"; then fact group-free "$bdf"; else fact group-busy "$bdf"; fi
     done

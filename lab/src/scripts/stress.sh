@@ -44,8 +44,28 @@ strike_at_start() {
 # Whether a processor of the guest runs.
 guest_runs() { grep -qs '^vcpu' "/proc/$(cat /run/pid)"/task/*/comm; }
 
+# Halts the guest and has `rig death` drive its disk, kill, and drive the disk again. What it says becomes facts.
+strike_and_look() {
+    mixvm suspend /run/vm.sock || fact control-failed suspend
+    case "$(uname -m)" in
+        x86_64) ram=0 ;;
+        *) ram=0x80000000 ;;
+    esac
+    mark looking "$victim"
+    rig death --main "$(cat /run/pid)" --victim "$(pids_of "$victim")" --device "$NVME" --ram $ram >"$out/death" 2>&1
+    fact rig "exit $? death"
+    sed 's/^/rig /' "$out/death" >>"$out/facts"
+    grep -q '^killed' "$out/death" && fact struck "$moment" "$victim"
+    mark struck "$victim" "$moment"
+    moment=struck
+}
+
 strike_when_due() {
     case "$moment" in
+        oracle)
+            grep -q '^LAB idle' /run/console && strike_and_look
+            return
+            ;;
         boot) guest_runs && sleep 2 ;;
         dma) grep -q '^LAB dma' /run/console ;;
         idle) grep -q '^LAB idle' /run/console ;;
