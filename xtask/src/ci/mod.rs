@@ -56,11 +56,12 @@ pub fn run(root: &Path, args: &Args) -> anyhow::Result<bool> {
         println!("\nci: {}", step.name);
         outcomes.push(step.run(root, &mut figures));
     }
+    if args.write_report && outcomes.iter().any(|outcome| outcome.problem.is_some()) {
+        println!("\nci: the page stays as it was: only a run without a failure is written there");
+    }
     let good = report(&outcomes, begun.elapsed());
-    match args.write_report {
-        true if good => figures.write(root, &outcomes, &whole())?,
-        true => println!("ci: the page stays as it was: only a run without a failure is written there"),
-        false => {}
+    if args.write_report && good {
+        figures.write(root, &outcomes, &whole())?;
     }
     Ok(good)
 }
