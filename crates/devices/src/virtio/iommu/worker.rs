@@ -204,6 +204,7 @@ impl Worker {
     }
 
     fn found(&mut self) -> bool {
+        self.window.found();
         self.finds += 1;
         if self.finds >= FINDS {
             self.yield_if_wanted();
