@@ -139,6 +139,14 @@ impl Arch {
             Arch::Aarch64 => "console=ttyAMA0 panic=-1 quiet nohz=off highres=off",
         }
     }
+
+    /// The kernel parameter of a host whose idle processors stay awake.
+    pub fn polls_when_idle(self) -> &'static str {
+        match self {
+            Arch::X86_64 => "idle=poll",
+            Arch::Aarch64 => "nohlt",
+        }
+    }
 }
 
 #[cfg(test)]

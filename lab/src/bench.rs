@@ -17,7 +17,7 @@ use crate::apt;
 use crate::commands::{Verdict, prepare};
 use crate::job::{Job, Step};
 use crate::lab::{Choices, Lab};
-use crate::qemu::Device;
+use crate::qemu::{Device, Idle};
 use crate::ui::Ui;
 use crate::vmm::Program;
 pub use lives::Extent;
@@ -33,6 +33,8 @@ pub struct Wish {
     pub extent: Extent,
     /// Processors of the lab host.
     pub host_cpus: u32,
+    /// What they do without work.
+    pub host_idle: Idle,
     /// Print everything as JSON.
     pub json: bool,
     /// Write the figures into the book.
@@ -50,6 +52,8 @@ pub struct Method {
     pub qemu: String,
     /// Processors of the lab host.
     pub host_cpus: u32,
+    /// What they do without work.
+    pub host_idle: Idle,
     /// Runs of each measurement.
     pub runs: u32,
     /// What went wrong on the way.
@@ -86,6 +90,7 @@ pub fn bench(choices: Choices, wish: &Wish, ui: &mut Ui) -> Result<Verdict> {
         files: vec![(script, "bench-host.sh".into())],
         steps,
         cpus: Some(wish.host_cpus),
+        idle: wish.host_idle,
         peer: peer.as_ref().map(|peer| peer.folder.clone()),
         ..Job::default()
     };
@@ -102,6 +107,7 @@ pub fn bench(choices: Choices, wish: &Wish, ui: &mut Ui) -> Result<Verdict> {
         kernel: lab.release.clone(),
         qemu: peer.map_or_else(|| "not compared".into(), |peer| peer.version),
         host_cpus: wish.host_cpus,
+        host_idle: wish.host_idle,
         runs: wish.extent.runs,
         failures,
     };

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::arch::{Arch, Gic};
 use crate::bench::{Extent, Wish};
 use crate::lab::Choices;
+use crate::qemu::Idle;
 
 /// A host with an IOMMU, VFIO and KVM by emulation, and the runs made in it.
 #[derive(Debug, Parser)]
@@ -100,6 +101,9 @@ pub struct BenchArgs {
     /// Processors of the lab host
     #[arg(long, value_name = "N", default_value_t = 2)]
     host_cpus: u32,
+    /// What the lab host's processors do without work
+    #[arg(long, value_name = "WHAT", default_value = "halt")]
+    host_idle: Idle,
     /// Leave QEMU out
     #[arg(long)]
     without_qemu: bool,
@@ -108,12 +112,13 @@ pub struct BenchArgs {
 impl BenchArgs {
     /// What is to be done.
     pub fn wish(self) -> Result<Wish> {
-        let BenchArgs { json, write_report, runs, window, live, starts, host_cpus, without_qemu } = self;
+        let BenchArgs { json, write_report, runs, window, live, starts, host_cpus, host_idle, without_qemu } =
+            self;
         let numbers: Vec<u32> =
             live.split(',').map(str::parse).collect::<Result<_, _>>().context("--live")?;
         ensure!(numbers.is_sorted() && !numbers.is_empty(), "--live {live}: the numbers must rise");
         let extent = Extent { runs, window, live, starts, with_qemu: !without_qemu };
-        Ok(Wish { extent, host_cpus, json, write: write_report })
+        Ok(Wish { extent, host_cpus, host_idle, json, write: write_report })
     }
 }
 

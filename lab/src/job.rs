@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use crate::exec::quoted;
-use crate::qemu::Device;
+use crate::qemu::{Device, Idle};
 
 /// `kill -9` of one of the VMM's processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct Job {
     pub guest_stall: u32,
     /// Processors of the lab host, where it is not the usual number.
     pub cpus: Option<u32>,
+    /// What they do without work.
+    pub idle: Idle,
     /// A root file system with another monitor in it, for a comparison.
     pub peer: Option<PathBuf>,
 }

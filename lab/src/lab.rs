@@ -167,6 +167,7 @@ impl Lab {
             devices: &job.devices,
             memory_mib: MEMORY_MIB,
             cpus: job.cpus.unwrap_or(CPUS),
+            idle: job.idle,
             peer: job.peer.clone(),
             interactive,
         };

@@ -4,6 +4,17 @@ use std::path::PathBuf;
 
 use crate::arch::{Arch, Gic};
 
+/// What a processor of the lab host does without work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Idle {
+    /// It halts: to wake it takes the emulator ten times as long as a call of VFIO.
+    #[default]
+    Halt,
+    /// It stays awake, as on a host whose idle states are switched off.
+    Poll,
+}
+
 /// The devices that the lab host can have for its guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
@@ -43,6 +54,8 @@ pub struct Host<'a> {
     pub memory_mib: u32,
     /// Processors.
     pub cpus: u32,
+    /// What they do without work.
+    pub idle: Idle,
     /// A root file system with another monitor in it, for a comparison.
     pub peer: Option<PathBuf>,
     /// Whether the job hands over to a person.
@@ -96,6 +109,10 @@ impl Host<'_> {
         let modules = self.arch.host_modules();
         if !modules.is_empty() {
             line.push_str(&format!(" lab.modules={}", modules.join(",")));
+        }
+        if self.idle == Idle::Poll {
+            line.push(' ');
+            line.push_str(self.arch.polls_when_idle());
         }
         if self.interactive {
             line.push_str(" lab.shell=1");

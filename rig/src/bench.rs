@@ -99,7 +99,8 @@ fn maps(figures: &Figures) -> String {
     for pairs in &figures.pairs {
         text += &rate(&format!("pairs, {} live", pairs.live), &pairs.per_second);
     }
-    text + &rate("32 MiB map and unmap", &figures.large_per_second)
+    text += &rate("32 MiB map and unmap", &figures.large_per_second);
+    text + &rate("the same in huge pages", &figures.huge_per_second)
 }
 
 fn reads(figures: &Reads) -> String {

@@ -8,18 +8,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use base::{GuestRam, HostMemory};
+use base::HostMemory;
 use data_model::Span;
 use serde::Serialize;
 use vfio::{Container, DmaPerm, Group};
-use vm_memory::{Bytes, GuestAddress};
+
+mod memory;
 
 use crate::host::group_of;
 use crate::statistics::{Percentiles, median};
 
 /// Bytes of a small mapping: the granule of every host there is.
 const PAGE: u64 = 4096;
-/// Bytes of the large mapping, and of the memory behind all of them.
+/// Bytes of the large mapping, and of each memory behind them.
 const LARGE: u64 = 32 << 20;
 /// Where the live mappings begin. It lies above guest RAM and any doorbell, and inside the narrowest input range (39 bits).
 const LIVE: u64 = 0x10_0000_0000;
@@ -51,8 +52,10 @@ pub struct Figures {
     pub unmap: Vec<Percentiles>,
     /// Map and unmap of 4 KiB, beside so many live mappings.
     pub pairs: Vec<Pairs>,
-    /// Map and unmap of 32 MiB: how often in a second.
+    /// Map and unmap of 32 MiB in pages of 4 KiB: how often in a second.
     pub large_per_second: Vec<f64>,
+    /// The same in pages of 2 MiB; empty where the kernel gives none.
+    pub huge_per_second: Vec<f64>,
 }
 
 /// Pairs of a map and an unmap.
@@ -68,6 +71,8 @@ pub struct Pairs {
 struct Bench {
     container: Arc<Container>,
     memory: HostMemory,
+    /// As much memory in huge pages.
+    huge: Option<HostMemory>,
     live: u64,
     _group: Group,
 }
@@ -81,6 +86,7 @@ pub fn measure(device: &str, plan: &Plan) -> Result<Figures> {
         unmap: Vec::new(),
         pairs: Vec::new(),
         large_per_second: Vec::new(),
+        huge_per_second: Vec::new(),
     };
     bench.rate(plan.window / 4, |bench| bench.pair(MEASURED, PAGE))?; // warm up
     for _ in 0..plan.runs {
@@ -88,6 +94,11 @@ pub fn measure(device: &str, plan: &Plan) -> Result<Figures> {
         figures.map.push(map);
         figures.unmap.push(unmap);
         figures.large_per_second.push(bench.rate(plan.window, |bench| bench.pair(MEASURED, LARGE))?);
+        if let Some(huge) = &bench.huge {
+            figures
+                .huge_per_second
+                .push(bench.rate(plan.window, |bench| bench.pair_of(huge, MEASURED, LARGE))?);
+        }
     }
     for &live in &plan.live {
         // The pair that is measured is one of them while it lives.
@@ -112,17 +123,18 @@ impl Bench {
         let group = Group::open(group_of(device)?)?;
         group.attach(&container)?;
         container.set_iommu_type1v2()?;
-        let ram = GuestRam::new(&[Span::from_len(0, LARGE).context("no memory to map")?])?;
-        for page in 0..LARGE / PAGE {
-            ram.mem.write_obj(page, GuestAddress(page * PAGE)).context("touching the memory to map")?;
-        }
-        let (_, memory) = HostMemory::of_ram(&ram).pop().context("no memory to map")?;
-        Ok(Bench { container, memory, live: 0, _group: group })
+        let memory = memory::small()?;
+        let huge = memory::huge()?;
+        Ok(Bench { container, memory, huge, live: 0, _group: group })
     }
 
     fn map(&self, iova: u64, offset: u64, len: u64) -> Result<()> {
+        self.map_of(&self.memory, iova, offset, len)
+    }
+
+    fn map_of(&self, memory: &HostMemory, iova: u64, offset: u64, len: u64) -> Result<()> {
         let span = Span::from_len(iova, len).context("an empty mapping")?;
-        let slice = self.memory.slice(offset, len).context("a mapping beyond the memory")?;
+        let slice = memory.slice(offset, len).context("a mapping beyond the memory")?;
         let mapped = self.container.map_memory(span, slice, DmaPerm::READ_WRITE);
         mapped.with_context(|| format!("mapping {span}"))
     }
@@ -133,7 +145,11 @@ impl Bench {
     }
 
     fn pair(&self, iova: u64, len: u64) -> Result<()> {
-        self.map(iova, 0, len)?;
+        self.pair_of(&self.memory, iova, len)
+    }
+
+    fn pair_of(&self, memory: &HostMemory, iova: u64, len: u64) -> Result<()> {
+        self.map_of(memory, iova, 0, len)?;
         self.unmap(iova, len)
     }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use data_model::Span;
 #[cfg(not(miri))]
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::mm::{Advice, madvise};
 use thiserror::Error;
 use vm_memory::{FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
 
@@ -76,6 +77,16 @@ impl GuestRam {
             reason: e.to_string(),
         })?;
         Ok(GuestRam { mem: Arc::new(mem), file })
+    }
+
+    /// Asks the kernel to hold this RAM in huge pages where it can; what is touched already stays as it is. For a memory file
+    /// that takes `advise` or more in `/sys/kernel/mm/transparent_hugepage/shmem_enabled`.
+    pub fn advise_huge_pages(&self) -> io::Result<()> {
+        for region in self.mem.iter() {
+            // SAFETY: the range is a mapping of this value; the advice changes no byte of it.
+            unsafe { madvise(region.as_ptr().cast(), region.len() as usize, Advice::LinuxHugepage)? };
+        }
+        Ok(())
     }
 
     /// Guest-physical range and host virtual address of each region.

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use super::Outcome;
 use super::chart;
 use super::table::{Row, Target};
+use crate::qemu::Idle;
 
 const PAGE: &str = "docs/src/performance.md";
 
@@ -111,12 +112,16 @@ fn placed(page: &str, outcome: &Outcome) -> Option<String> {
 fn section(outcome: &Outcome) -> String {
     let method = &outcome.method;
     format!(
-        "{}, Linux {} as host and guest, QEMU {}, {} processors in the lab host, 1 in the guest, medians of {} runs{}.\n\n\
+        "{}, Linux {} as host and guest, QEMU {}, {} processors in the lab host{}, 1 in the guest, medians of {} runs{}.\n\n\
          {}\n![What each work costs, in multiples of the floor]({})\n",
         method.date,
         method.kernel,
         method.qemu,
         method.host_cpus,
+        match method.host_idle {
+            Idle::Halt => "",
+            Idle::Poll => " that stay awake without work",
+        },
         method.runs,
         if method.failures.is_empty() {
             String::new()

@@ -26,8 +26,11 @@ pub struct Maps {
     pub unmap: Vec<Percentiles>,
     /// Map and unmap of 4 KiB, beside so many live mappings.
     pub pairs: Vec<Pairs>,
-    /// Map and unmap of 32 MiB: how often in a second.
+    /// Map and unmap of 32 MiB in pages of 4 KiB: how often in a second.
     pub large_per_second: Vec<f64>,
+    /// The same in pages of 2 MiB; empty where there are none.
+    #[serde(default)]
+    pub huge_per_second: Vec<f64>,
 }
 
 /// Pairs of a map and an unmap.
@@ -124,6 +127,7 @@ impl Readings {
             all.map.extend(&maps.map);
             all.unmap.extend(&maps.unmap);
             all.large_per_second.extend(&maps.large_per_second);
+            all.huge_per_second.extend(&maps.huge_per_second);
             for pairs in &maps.pairs {
                 match all.pairs.iter_mut().find(|there| there.live == pairs.live) {
                     Some(there) => there.per_second.extend(&pairs.per_second),

@@ -90,11 +90,24 @@ pub fn rows(readings: &Readings) -> Vec<Row> {
             |maps| Some(pairs(maps, last)? / pairs(maps, first)?),
         ));
     }
-    rows.push(lives.of_maps("32 MiB map and unmap".into(), "/s", Target::AtLeastFloor(0.2), |maps| {
-        median(maps.large_per_second.iter().copied())
-    }));
+    for (pages, runs) in [("4 KiB", small as Runs), ("2 MiB", huge)] {
+        let work = format!("32 MiB map and unmap, pages of {pages}");
+        let rate = |maps: &Maps| median(runs(maps).iter().copied());
+        rows.push(lives.of_maps(work, "/s", Target::AtLeastFloor(0.2), rate));
+    }
     rows.extend(lives.whole_guest());
     rows
+}
+
+/// One measurement, run by run.
+type Runs = fn(&Maps) -> &Vec<f64>;
+
+fn small(maps: &Maps) -> &Vec<f64> {
+    &maps.large_per_second
+}
+
+fn huge(maps: &Maps) -> &Vec<f64> {
+    &maps.huge_per_second
 }
 
 fn pairs(maps: &Maps, live: u64) -> Option<f64> {

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::{Device, Host};
+use super::{Device, Host, Idle};
 use crate::arch::{Arch, Gic};
 
 fn host(arch: Arch, devices: &[Device]) -> Host<'_> {
@@ -16,6 +16,7 @@ fn host(arch: Arch, devices: &[Device]) -> Host<'_> {
         devices,
         memory_mib: 2048,
         cpus: 2,
+        idle: Idle::Halt,
         peer: None,
         interactive: false,
     }
@@ -70,4 +71,15 @@ fn the_host_is_told_which_modules_its_kvm_needs() {
     let line = |arch| value_after(&host(arch, &[]).words(), "-append", "console=").to_owned();
     assert!(line(Arch::X86_64).contains("lab.modules=kvm-amd"));
     assert!(!line(Arch::Aarch64).contains("lab.modules"));
+}
+
+#[test]
+fn idle_processors_stay_awake_when_that_is_asked_for() {
+    for (arch, word) in [(Arch::X86_64, "idle=poll"), (Arch::Aarch64, "nohlt")] {
+        for idle in [Idle::Halt, Idle::Poll] {
+            let words = Host { idle, ..host(arch, &[]) }.words();
+            let line = words.iter().skip_while(|at| *at != "-append").nth(1).expect("a kernel command line");
+            assert_eq!(line.split(' ').any(|at| at == word), idle == Idle::Poll, "{arch:?}");
+        }
+    }
 }

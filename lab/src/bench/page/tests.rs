@@ -17,6 +17,7 @@ fn outcome() -> Outcome {
         kernel: "6.12".into(),
         qemu: "7.2".into(),
         host_cpus: 2,
+        host_idle: crate::qemu::Idle::Halt,
         runs: 5,
         failures: Vec::new(),
     };

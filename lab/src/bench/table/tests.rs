@@ -6,7 +6,14 @@ use crate::bench::readings::{Counted, Life, Maps, Pairs, Percentiles, Readings, 
 fn maps(map: u64, rate: f64) -> Maps {
     let runs = vec![Percentiles { p50: map, p99: 2 * map }; 3];
     let pairs = [1, 40].map(|live| Pairs { live, per_second: vec![rate, rate, rate / 10.0] });
-    Maps { clock_ns: 1, map: runs.clone(), unmap: runs, pairs: pairs.into(), large_per_second: vec![rate] }
+    Maps {
+        clock_ns: 1,
+        map: runs.clone(),
+        unmap: runs,
+        pairs: pairs.into(),
+        large_per_second: vec![rate],
+        huge_per_second: vec![rate],
+    }
 }
 
 fn life(map: u64, rate: f64, up: f64) -> Life {
