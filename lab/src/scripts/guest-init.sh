@@ -167,7 +167,7 @@ barks() { dmesg -s 1000000 | grep -iE 'soft lockup|rcu.*(stall|starved)|blocked 
 terminal() {
     load virtio_pci virtio_console
     # The node is there before the console is, and a redirection that fails would end this script.
-    until_true 20 sh -c ': <>/dev/hvc0' 2>/dev/null || { say fail "no emulated console"; return; }
+    until_true 20 sh -c ': </dev/hvc0' 2>/dev/null || { say fail "no emulated console"; return; }
     exec </dev/hvc0 >/dev/hvc0 2>&1
     stty -echo
 }
