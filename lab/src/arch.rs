@@ -123,6 +123,11 @@ impl Arch {
         self == Arch::Aarch64
     }
 
+    /// Whether Debian's kernel for it takes another kernel and its root file system from files (`kexec_file_load`).
+    pub fn takes_kernels_from_files(self) -> bool {
+        self == Arch::X86_64
+    }
+
     /// Whether emulating a guest's processor on it is so slow that hard lives are cut short by day.
     pub fn is_slow(self) -> bool {
         self == Arch::Aarch64

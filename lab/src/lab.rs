@@ -19,12 +19,15 @@ use crate::packages;
 use crate::paths::Paths;
 use crate::qemu::Host;
 use crate::root;
+use crate::scenarios::KERNEL_DISK;
 use crate::ui::Ui;
 use crate::vmm::{self, Program};
 use crate::watch::{self, Outcome};
 
 /// Memory of the lab host in MiB: two guests' worth and its own.
 const MEMORY_MIB: u32 = 2048;
+/// Bytes of a disk's sector.
+const SECTOR: usize = 512;
 /// Processors of the lab host.
 const CPUS: u32 = 2;
 
@@ -202,10 +205,21 @@ impl Lab {
         if job.wants(images::RAW) || job.wants(images::QCOW2) {
             images::make(&share, &self.disk).context("making data disks")?;
         }
+        if job.wants(KERNEL_DISK) {
+            let kernel = fs::read(&self.packed_kernel).context("reading the kernel")?;
+            fs::write(share.join("kernel.img"), whole_sectors(kernel))
+                .context("writing the kernel's disk")?;
+        }
         let script = share.join("job.sh");
         fs::write(&script, job.script(disk::PATTERN_MIB))
             .with_context(|| format!("writing {}", script.display()))
     }
+}
+
+/// A disk has no half sectors; a loader does not mind what follows a kernel.
+fn whole_sectors(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.resize(bytes.len().next_multiple_of(SECTOR), 0);
+    bytes
 }
 
 /// Turns the lab host's marks into phases and steps.

@@ -67,6 +67,17 @@ pub struct Sample {
     pub locked_kib: u64,
 }
 
+/// The virtual IOMMU at one moment, while the guest stood still.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Look {
+    /// The moment's name.
+    pub moment: String,
+    /// What it showed, with each mapping.
+    pub shown: Option<Viommu>,
+    /// Pages that the host's kernel had pinned.
+    pub pinned_pages: Option<u64>,
+}
+
 /// One guest's life, as the guest and the host told it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
@@ -132,6 +143,10 @@ pub struct Report {
     pub vcpus: Option<u64>,
     /// What the VMM's processes held, at the moments that the guest chose.
     pub samples: Vec<Sample>,
+    /// The virtual IOMMU at some of these moments.
+    pub looks: Vec<Look>,
+    /// Each kernel that ran in the guest: how many were to follow it, and SHA-256 of the disk.
+    pub kernels: Vec<(u32, String)>,
     /// Lines of the host's kernel about DMA faults.
     pub host_faults: Vec<String>,
     /// The virtual IOMMU while the guest waited.
@@ -163,6 +178,9 @@ impl Report {
         }
         report.host_faults = faults(&text("host.dmesg"));
         report.halt.shown = serde_json::from_str(&text("viommu.halted")).ok();
+        for look in &mut report.looks {
+            look.shown = serde_json::from_str(&text(&format!("viommu.at-{}", look.moment))).ok();
+        }
         report.drawn = text("viommu.svg").starts_with("<svg ") && text("viommu.map").starts_with("domain ");
         match serde_json::from_str(&text("viommu.json")) {
             Ok(viommu) => report.viommu = Some(viommu),
@@ -181,6 +199,9 @@ impl Report {
             ("write", [word]) => self.write = Some((*word).to_owned()),
             ("ping", [word]) => self.ping = Some((*word).to_owned()),
             ("rebound", [cycle]) => self.rebinds = cycle.parse().unwrap_or(0),
+            ("kernel", [left, digest]) => {
+                self.kernels.extend(left.parse().ok().map(|left| (left, (*digest).to_owned())));
+            }
             ("cpus", [count]) => self.cpus = count.parse().ok(),
             ("disk-up", [seconds]) => self.disk_up = seconds.parse().ok(),
             ("group", [number, kind, device, driver]) => {
@@ -217,6 +238,11 @@ impl Report {
             Some(("vcpus", count)) => self.vcpus = count.trim().parse().ok(),
             Some(("sample", words)) => self.samples.extend(sample(words)),
             Some(("rig", words)) => self.rig.push(words.to_owned()),
+            Some(("look", words)) => {
+                let (moment, pages) = words.split_once(' ').unwrap_or((words, ""));
+                let pinned_pages = pages.trim().parse().ok();
+                self.looks.push(Look { moment: moment.to_owned(), shown: None, pinned_pages });
+            }
             Some(("group-free", bdf)) => self.free.push(bdf.to_owned()),
             Some(("group-busy", bdf)) => self.busy.push(bdf.to_owned()),
             Some(("retry", count)) => self.retries += count.trim().parse().unwrap_or(1),

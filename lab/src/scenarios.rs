@@ -7,6 +7,7 @@ mod emulated;
 mod gicv2;
 mod growth;
 mod hostile;
+mod kexec;
 mod kills;
 mod messages;
 mod reboots;
@@ -20,6 +21,8 @@ use crate::job::{Guest, PACKED, UNPACKED};
 use crate::qemu::Device;
 use crate::report::Report;
 use crate::viommu::Viommu;
+
+pub use kexec::DISK as KERNEL_DISK;
 
 pub use gicv2::{ERRANDS as GICV2_ERRANDS, Errand};
 
@@ -109,8 +112,9 @@ pub fn all(arch: Arch, gic: Gic, long: bool) -> Vec<Scenario> {
         (false, false) => Extent::Most,
         (false, true) => Extent::Least,
     };
+    let kexec = if arch.takes_kernels_from_files() { kexec::all() } else { Vec::new() };
     let stress = [hostile::scenario(extent)].into_iter().chain(kills::all(extent));
-    let stress = stress.chain(reboots::all(extent));
+    let stress = stress.chain(reboots::all(extent)).chain(kexec);
     let emulated =
         emulated::all().into_iter().chain(wire::all()).chain([data::scenario(), revoke::scenario()]);
     let whole = common().into_iter().chain(emulated).chain(messages).chain(vfio::all(arch));

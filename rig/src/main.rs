@@ -15,6 +15,7 @@ mod host;
 mod hostile;
 mod in_guest;
 mod kernel;
+mod kexec;
 mod map_bench;
 mod nvme;
 mod oracle;
@@ -27,6 +28,7 @@ mod statistics;
 mod trace;
 mod user;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -102,6 +104,21 @@ enum Check {
         #[arg(long, value_parser = address)]
         ram: u64,
     },
+    /// Inside a guest: another kernel in place of this one
+    Kexec {
+        /// The kernel, as the machine's own loader wants it
+        #[arg(long)]
+        kernel: PathBuf,
+        /// Its root file system
+        #[arg(long)]
+        initrd: PathBuf,
+        /// Its command line
+        #[arg(long)]
+        command_line: String,
+        /// Not now, but when this kernel panics
+        #[arg(long)]
+        when_it_panics: bool,
+    },
     /// Inside a guest: its NVMe disk from the kernel's driver to VFIO and back, round after round
     InGuest {
         /// Rounds
@@ -136,6 +153,9 @@ fn main() -> ExitCode {
         Check::Revoke { rounds, seed } => revoke::run(rounds, seed).map(passed),
         Check::Death { main, victim, device, ram } => {
             death::run(&Scene { main, victim, device: &device, ram }).map(passed)
+        }
+        Check::Kexec { kernel, initrd, command_line, when_it_panics } => {
+            kexec::run(&kernel, &initrd, &command_line, when_it_panics)
         }
         Check::InGuest { rounds, with_network_card } => in_guest::run(rounds, with_network_card).map(passed),
         Check::Space { seed } => space::run(seed).map(passed),

@@ -6,6 +6,8 @@ mod event;
 mod faults;
 mod guest_memory;
 mod host_memory;
+#[cfg(feature = "kexec")]
+mod kexec;
 mod mapped;
 mod memlock;
 mod poller;
@@ -19,6 +21,8 @@ pub use event::{event_fd, event_from, new_event};
 pub use faults::{CallId, FaultPlan, fault_point};
 pub use guest_memory::{GuestMem, GuestRam, GuestRamError};
 pub use host_memory::{HostMemory, HostSlice};
+#[cfg(feature = "kexec")]
+pub use kexec::{kexec, load_kernel};
 pub use mapped::MappedRegion;
 pub use memlock::{Memlock, MemlockError, memlock_limit, raise_memlock};
 pub use poller::{Poller, Ready};

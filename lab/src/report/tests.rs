@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Halt, Report};
+use super::{Halt, Look, Report};
 
 const CONSOLE: &str = "[    0.5] noise\r
 LAB up 3.1\r
@@ -14,6 +14,7 @@ LAB rebound 1\r
 LAB rebound 2\r
 LAB rig 4 rounds\r
 LAB rig exit 0 one --times 2\r
+LAB kernel 5 abc\r
 LAB barks 2\r
 LAB irq nvme0q0 12\r
 LAB irq nvme0q1 130\r
@@ -28,7 +29,7 @@ LAB end poweroff\r
 const FACTS: &str = "viommu-exit 0\nretry 1\nexit 0\nseconds 9\nlocked 0\npinned 0\n\
                      group-free 0000:01:00.0\nvcpu-time-running 250\nvcpu-time-halted 0\npinned-halted 44\n\
                      console-halted 7\ncontrol-failed resume\ngroup-busy 0000:02:00.0\nrig killed 7\n\
-                     host-files 600\nhost-memory 70000\n";
+                     look kernel-5 44\nhost-files 600\nhost-memory 70000\n";
 
 #[test]
 fn guest_and_host_facts_are_read() {
@@ -56,6 +57,8 @@ fn guest_and_host_facts_are_read() {
     assert_eq!((report.free.len(), report.busy.len(), report.host_faults.len()), (1, 1, 1));
     assert_eq!((report.locked_kib, report.pinned_pages, report.rebinds), (Some(0), Some(0), 2));
     assert_eq!(report.rig, ["4 rounds", "exit 0 one --times 2", "killed 7"]);
+    let look = Look { moment: "kernel-5".into(), shown: None, pinned_pages: Some(44) };
+    assert_eq!((report.looks, report.kernels), (vec![look], vec![(5, "abc".to_owned())]));
     assert_eq!((report.host_files, report.host_memory_kib), (Some(600), Some(70_000)));
     let halt = Halt {
         time_running: Some(250),

@@ -7,11 +7,11 @@ use crate::arch::{Arch, Gic};
 use crate::disk::Disk;
 use crate::report::{Group, Report, Sample, Vector};
 
-fn disk() -> Disk {
+pub(super) fn disk() -> Disk {
     Disk { path: "/disk".into(), digest: "abc".into(), first_mib: "ab".into() }
 }
 
-fn good() -> Report {
+pub(super) fn good() -> Report {
     let group = ["0", "DMA-FQ", "0000:01:00.0", "nvme"].map(str::to_owned);
     let [number, kind, device, driver] = group;
     Report {

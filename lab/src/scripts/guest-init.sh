@@ -40,6 +40,9 @@ case ",$(param lab.do)," in
         [ -b /dev/nvme0n1 ] && say fail "the disk came up without its IOMMU"
         ;;
 esac
+left=$(param lab.kexec)
+# What the kernel before has left, while nobody has touched it.
+[ -z "$left" ] || sample "fresh-$left"
 case ",$(param lab.do)," in
     *,raw,*) ;; # a driver of the test's own takes the IOMMU
     *) load virtio_pci virtio-iommu ;;
@@ -59,7 +62,8 @@ disk() {
     fi
     say disk-up "$(cut -d' ' -f1 /proc/uptime)"
     mib=$(param lab.mib)
-    say digest "$(dd if=/dev/nvme0n1 bs=1M count="$mib" iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1)"
+    digest=$(dd if=/dev/nvme0n1 bs=1M count="$mib" iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1)
+    say digest "$digest"
     # A device that reads the guest's memory: copy one MiB of the pattern into the scratch end of the disk.
     from=$(($(param lab.index) % mib))
     dd if=/dev/nvme0n1 of=/dev/nvme0n1 bs=1M count=1 skip="$from" seek="$mib" iflag=direct oflag=direct conv=notrunc 2>/dev/null
@@ -104,6 +108,30 @@ data_disks() {
         zeros=$(dd if=/dev/zero bs=1M count=1 2>/dev/null | sha256sum | cut -d' ' -f1)
         if [ "$(mib 9)" = "$zeros" ]; then say emulated "$name-hole" ok; else say emulated "$name-hole" wrong; fi
     done
+}
+
+# Starts another kernel in place of this one until lab.kexec is 0. The kernel comes from an emulated disk, its root file system
+# is packed from this one. The last time this kernel is not asked: it panics in the middle of DMA, and no driver ends anything.
+next_kernel() {
+    say kernel "$left" "$digest"
+    sample "kernel-$left"
+    [ "$left" -gt 0 ] || return 0
+    load virtio_blk
+    until_true 30 test -b /dev/vda || say fail "no disk with a kernel"
+    cat /dev/vda >/run/kernel
+    (cd / && { echo dev && echo dev/console && find bin init lib modules; } | cpio -o -H newc) >/run/initrd 2>/run/cpio.err
+    line=$(sed "s/lab.kexec=$left/lab.kexec=$((left - 1))/" /proc/cmdline)
+    set -- --kernel /run/kernel --initrd /run/initrd --command-line "$line"
+    if [ "$left" = 1 ]; then
+        rig kexec "$@" --when-it-panics || say fail "no kernel for a panic"
+        (while :; do dd if=/dev/nvme0n1 of=/dev/null bs=1M iflag=direct 2>/dev/null; done) &
+        sleep 1
+        say panic
+        echo c >/proc/sysrq-trigger
+    fi
+    put_down
+    rig kexec "$@"
+    say fail "no other kernel"
 }
 
 # The shortest life that uses the disk: one MiB of it, then the reset.
@@ -271,6 +299,7 @@ for action in $(param lab.do | tr , ' '); do
         disk) disk ;;
         network) network ;;
         rebind) rebind ;;
+        kexec) next_kernel ;;
         emulated) emulated ;;
         data) data_disks ;;
         terminal) terminal ;;

@@ -93,6 +93,13 @@ answer_samples() {
         held=$(awk '$1 == "RssAnon:" { r = $2 } $1 == "VmLck:" { l = $2 } END { print r, l }' "/proc/$pid/status")
         fact sample "$label" "$role" "$(ls "/proc/$pid/fd" | wc -l)" "$held"
     done
+    case "$label" in kernel-* | fresh-*) look "$label" ;; esac
     mark sample "$label"
     echo go >&8
+}
+
+# look MOMENT: the virtual IOMMU while nothing changes, and what the kernel has pinned.
+look() {
+    mixvm viommu show /run/vm.sock --json --mappings >"$out/viommu.at-$1" || fact control-failed "viommu show at $1"
+    fact look "$1" $(($(pinned_pages) - pinned))
 }
