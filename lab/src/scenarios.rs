@@ -112,7 +112,8 @@ pub fn all(arch: Arch, gic: Gic, long: bool) -> Vec<Scenario> {
         (false, false) => Extent::Most,
         (false, true) => Extent::Least,
     };
-    let kexec = if arch.takes_kernels_from_files() { kexec::all() } else { Vec::new() };
+    // Six boots, and the emulated host itself has died of a guest's panic: not by day.
+    let kexec = if arch.takes_kernels_from_files() && long { kexec::all() } else { Vec::new() };
     let stress = [hostile::scenario(extent)].into_iter().chain(kills::all(extent));
     let stress = stress.chain(reboots::all(extent)).chain(kexec);
     let emulated =
