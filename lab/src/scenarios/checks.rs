@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Scenario;
+use super::{Scenario, left_behind};
 use crate::faults::address_in;
 use crate::report::Report;
 
@@ -16,6 +16,19 @@ pub(super) fn rig(scenario: &Scenario, report: &Report) -> Vec<String> {
     let bad = scenario.guest.rig.iter().filter(|words| !ended_well(words));
     let bad = bad.map(|words| format!("`rig {words}` did not end well in the guest"));
     told.map(|line| format!("rig: {line}")).chain(bad).collect()
+}
+
+/// A guest whose device was driven by `rig` ends as it should, finds nothing wrong, and leaves nothing behind.
+pub(super) fn raw_driver(scenario: &Scenario, report: &Report) -> Vec<String> {
+    let mut failures = left_behind(scenario, report);
+    failures.extend(rig(scenario, report));
+    if report.exit != Some(scenario.exit) {
+        let said = &report.said;
+        failures.push(format!("exit code {:?}, expected {}; it said: {said}", report.exit, scenario.exit));
+    }
+    failures.extend(report.guest_failures.iter().map(|failure| format!("in the guest: {failure}")));
+    failures.extend(faults(report));
+    failures
 }
 
 /// The host's IOMMU stops nothing, but for the accesses that `rig` has made in the guest for that purpose; of those it must

@@ -1,7 +1,7 @@
 //! A guest whose driver for the virtio-iommu keeps none of the rules (`rig hostile`): the VMM lives, answers as the
 //! specification says, and the host holds exactly what the tables say.
 
-use super::{Extent, Scenario, checks, left_behind};
+use super::{Extent, Scenario, checks};
 use crate::disk::Disk;
 use crate::qemu::Device;
 use crate::report::Report;
@@ -27,14 +27,7 @@ pub(super) fn scenario(extent: Extent) -> Scenario {
 }
 
 fn judge(scenario: &Scenario, report: &Report, _: &Disk) -> Vec<String> {
-    let mut failures = left_behind(scenario, report);
-    failures.extend(checks::rig(scenario, report));
-    if report.exit != Some(scenario.exit) {
-        let said = &report.said;
-        failures.push(format!("exit code {:?}, expected {}; it said: {said}", report.exit, scenario.exit));
-    }
-    failures.extend(report.guest_failures.iter().map(|failure| format!("in the guest: {failure}")));
-    failures.extend(checks::faults(report));
+    let mut failures = checks::raw_driver(scenario, report);
     match &report.viommu {
         Some(viommu) => failures.extend(shown(scenario, viommu)),
         None => failures.push(format!("`mixvm viommu show` did not answer: {:?}", report.viommu_error)),

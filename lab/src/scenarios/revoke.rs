@@ -1,7 +1,7 @@
 //! A guest program that takes memory from an emulated disk while the disk uses it (`rig revoke`): no byte comes late, and the
 //! event queue tells of every access that was refused.
 
-use super::{Scenario, checks, left_behind};
+use super::{Scenario, checks};
 use crate::arch::Arch;
 use crate::disk::Disk;
 use crate::images::RAW;
@@ -23,14 +23,7 @@ fn scenario() -> Scenario {
 }
 
 fn judge(scenario: &Scenario, report: &Report, _: &Disk) -> Vec<String> {
-    let mut failures = left_behind(scenario, report);
-    failures.extend(checks::rig(scenario, report));
-    if report.exit != Some(scenario.exit) {
-        let said = &report.said;
-        failures.push(format!("exit code {:?}, expected {}; it said: {said}", report.exit, scenario.exit));
-    }
-    failures.extend(report.guest_failures.iter().map(|failure| format!("in the guest: {failure}")));
-    failures.extend(checks::faults(report));
+    let mut failures = checks::raw_driver(scenario, report);
     match &report.viommu {
         // The guest has made its disk fault, and the VMM must have noticed.
         Some(viommu) if viommu.faults == 0 => failures.push("the VMM counts no fault".to_owned()),
