@@ -185,8 +185,10 @@ guest() {
     why=
     guest_once "$stall" "$@" || why="the guest was silent for $stall s"
     # A processor emulated twice over loses a guest now and then before its first word.
-    if [ -z "$why$moment" ] && [ "$(cat /run/exit)" = 33 ] && [ ! -s "$out/console" ]; then
-        why="the guest crashed before its first word"
+    if [ -z "$why$moment" ] && [ "$(cat /run/exit)" = 33 ]; then
+        [ -s "$out/console" ] || why="the guest crashed before its first word"
+        # Now and then also later; what is our fault crashes the second time too.
+        grep -q 'triple fault' "$out/stderr" && why="the guest crashed with a triple fault"
     fi
     if [ -n "$why" ]; then
         mark retry "$name" "$why"
