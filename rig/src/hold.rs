@@ -6,25 +6,16 @@
 //! `Oops: int3`. While somebody else holds a virtual machine, none of those places changes.
 
 use anyhow::{Context, Result};
-use kvm_ioctls::{Kvm, VmFd};
+use kvm_ioctls::Kvm;
 
 /// Holds the machine until the process is killed.
 pub fn vm() -> Result<()> {
     let kvm = Kvm::new().context("opening /dev/kvm")?;
     let vm = kvm.create_vm().context("creating a virtual machine")?;
-    let _held = processor(&vm)?;
+    #[cfg(target_arch = "x86_64")]
+    vm.create_irq_chip().context("creating its interrupt controllers")?;
+    let _held = vm.create_vcpu(0).context("creating its processor")?;
     loop {
         std::thread::park();
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn processor(vm: &VmFd) -> Result<kvm_ioctls::VcpuFd> {
-    vm.create_irq_chip().context("creating its interrupt controllers")?;
-    vm.create_vcpu(0).context("creating its processor")
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn processor(vm: &VmFd) -> Result<kvm_ioctls::VcpuFd> {
-    vm.create_vcpu(0).context("creating its processor")
 }

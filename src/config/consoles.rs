@@ -64,7 +64,8 @@ pub(super) fn read(specs: &[SerialSpec], refusals: &mut Vec<Refusal>) -> (Serial
             "Say hardware=virtio-console for the other.",
         );
     }
-    if specs.iter().filter(|spec| asks(spec)).count() > 1 {
+    let asking = specs.iter().filter(|spec| asks(spec)).count();
+    if asking > 1 {
         refuse(
             "is given twice with stdin",
             "what is typed goes to one console",
@@ -76,10 +77,9 @@ pub(super) fn read(specs: &[SerialSpec], refusals: &mut Vec<Refusal>) -> (Serial
     let serial = match ports.first() {
         None if consoles.iter().any(|spec| on_terminal(spec)) => Serial::None,
         None => Serial::Stdout { typed: true },
-        Some(spec) => port(spec, !specs.iter().any(asks)),
+        Some(spec) => port(spec, asking == 0),
     };
-    let asked = specs.iter().any(asks);
-    let mut free = !asked && !matches!(serial, Serial::Stdout { typed: true });
+    let mut free = asking == 0 && !matches!(serial, Serial::Stdout { typed: true });
     let mut console = |spec: &&SerialSpec| {
         let typed = on_terminal(spec) && (asks(spec) || (free && spec.input.is_none()));
         free &= !typed;

@@ -57,31 +57,38 @@ pub(super) fn block_size(wanted: Option<u64>, refusals: &mut Vec<Refusal>) -> u3
 
 /// Queues of a disk, 1 unless said otherwise.
 pub(super) fn disk_queues(wanted: Option<u64>, refusals: &mut Vec<Refusal>) -> u16 {
-    let wanted = wanted.unwrap_or(1);
-    if let (1..=16, Ok(queues)) = (wanted, u16::try_from(wanted)) {
-        return queues;
-    }
-    refusals.push(Refusal::new(
-        "--block",
-        format!("cannot have num-queues={wanted}"),
-        "each queue takes a thread of the host",
-        "Give 1 to 16.",
-    ));
-    1
+    up_to_sixteen(wanted, refusals, |wanted| {
+        Refusal::new(
+            "--block",
+            format!("cannot have num-queues={wanted}"),
+            "each queue takes a thread of the host",
+            "Give 1 to 16.",
+        )
+    })
 }
 
 /// Pairs of queues of a network card, 1 unless said otherwise.
 pub(super) fn card_pairs(wanted: Option<u64>, refusals: &mut Vec<Refusal>) -> u16 {
+    up_to_sixteen(wanted, refusals, |wanted| {
+        Refusal::new(
+            "--net",
+            format!("cannot have vq-pairs={wanted}"),
+            "each pair takes a thread and a queue of the tap device",
+            "Give 1 to 16; a pair for each processor of the guest is enough.",
+        )
+    })
+}
+
+fn up_to_sixteen(
+    wanted: Option<u64>,
+    refusals: &mut Vec<Refusal>,
+    refusal: impl FnOnce(u64) -> Refusal,
+) -> u16 {
     let wanted = wanted.unwrap_or(1);
-    if let (1..=16, Ok(pairs)) = (wanted, u16::try_from(wanted)) {
-        return pairs;
+    if let (1..=16, Ok(count)) = (wanted, u16::try_from(wanted)) {
+        return count;
     }
-    refusals.push(Refusal::new(
-        "--net",
-        format!("cannot have vq-pairs={wanted}"),
-        "each pair takes a thread and a queue of the tap device",
-        "Give 1 to 16; a pair for each processor of the guest is enough.",
-    ));
+    refusals.push(refusal(wanted));
     1
 }
 

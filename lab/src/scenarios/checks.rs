@@ -18,10 +18,16 @@ pub(super) fn rig(scenario: &Scenario, report: &Report) -> Vec<String> {
     told.map(|line| format!("rig: {line}")).chain(bad).collect()
 }
 
-/// A guest whose device was driven by `rig` ends as it should, finds nothing wrong, and leaves nothing behind.
+/// A guest whose device was driven by `rig` ends well, and `rig` finds nothing wrong.
 pub(super) fn raw_driver(scenario: &Scenario, report: &Report) -> Vec<String> {
-    let mut failures = left_behind(scenario, report);
+    let mut failures = ended_well(scenario, report);
     failures.extend(rig(scenario, report));
+    failures
+}
+
+/// A guest ends as it should, has nothing to complain of, and leaves nothing behind.
+pub(super) fn ended_well(scenario: &Scenario, report: &Report) -> Vec<String> {
+    let mut failures = left_behind(scenario, report);
     if report.exit != Some(scenario.exit) {
         let said = &report.said;
         failures.push(format!("exit code {:?}, expected {}; it said: {said}", report.exit, scenario.exit));

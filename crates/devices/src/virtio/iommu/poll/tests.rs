@@ -23,14 +23,15 @@ fn the_window_opens_when_kicks_come_soon_and_closes_when_they_come_late() {
     assert_eq!(window.length(), Duration::ZERO);
 }
 
-/// The next request comes after `gap`: whether a look at the ring finds it, and for how long the worker is ready to look.
-fn next(window: &mut Window, gap: Duration) -> (bool, Duration) {
+/// The next request comes after `gap`: whether a look at the ring finds it, and for how long the worker is ready to look. A
+/// kick takes `wake_up` to be heard.
+fn next(window: &mut Window, gap: Duration, wake_up: Duration) -> (bool, Duration) {
     let length = window.length();
     let found = gap <= length;
     if found {
         window.found()
     } else {
-        window.woken(gap)
+        window.woken(gap + wake_up)
     }
     (found, length)
 }
@@ -48,7 +49,7 @@ fn the_worker_learns_where_in_a_pattern_to_look() {
         let mut looks = [0; 2];
         for round in 0..40 {
             for (at, &gap) in pattern.iter().enumerate() {
-                let (found, length) = next(&mut window, gap);
+                let (found, length) = next(&mut window, gap, Duration::ZERO);
                 if round >= 20 && gap == short {
                     assert!(found, "{name}, gap {at}");
                 }
@@ -64,15 +65,7 @@ fn the_worker_learns_where_in_a_pattern_to_look() {
 fn a_gap_that_a_slow_wake_up_hides_is_found_out() {
     let (gap, wake_up) = (Duration::from_micros(50), Duration::from_millis(1));
     let mut window = Window::new(PollMode::Auto, 2);
-    let answer = |window: &mut Window| {
-        let found = gap <= window.length();
-        if found {
-            window.found()
-        } else {
-            window.woken(gap + wake_up)
-        }
-        found
-    };
+    let answer = |window: &mut Window| next(window, gap, wake_up).0;
     let learning = (0..2 * TRY).filter(|_| !answer(&mut window)).count();
     assert_eq!(learning, TRY as usize);
     assert!((0..100).all(|_| answer(&mut window)), "each request is found by looking");
