@@ -4,6 +4,8 @@
 //! no privilege and can fetch for an architecture that the machine does not have. Invariant: a package's folder
 //! exists under its final name only when it is unpacked whole.
 
+mod backports;
+mod emulator;
 mod peer;
 
 use std::fs;
@@ -17,6 +19,7 @@ use crate::exec;
 use crate::paths::Paths;
 use crate::ui::Ui;
 
+pub use emulator::emulator;
 pub use peer::peer;
 
 const KERNEL: &str = "linux-image-6.12.";
@@ -41,7 +44,8 @@ pub fn packages(arch: Arch, refresh: bool, paths: &Paths, ui: &Ui) -> Result<Pac
     let kernel = match cached {
         Some(name) if !refresh && busybox.is_dir() => name,
         _ => {
-            let apt = Apt { arch, state: paths.cache.join("apt"), log: paths.log("kernels") };
+            let state = paths.cache.join("apt");
+            let apt = Apt { arch: Some(arch), state, sources: None, log: paths.log("kernels") };
             apt.update(ui)?;
             let name = newest(arch, &apt.names()?).with_context(|| {
                 format!("no package {KERNEL}*+deb12-{} in this machine's apt sources", arch.debian())
@@ -85,27 +89,39 @@ fn newest(arch: Arch, names: &[String]) -> Option<String> {
     names.iter().filter(|name| point(name).is_some()).max_by_key(|name| point(name)).cloned()
 }
 
+/// One private state of apt.
 struct Apt {
-    arch: Arch,
+    /// Packages for a machine of this architecture with nothing installed; none: for this one and what it has.
+    arch: Option<Arch>,
+    /// The folder of the state.
     state: PathBuf,
+    /// A list of sources in place of the machine's own in the older form.
+    sources: Option<PathBuf>,
+    /// Where apt's words go.
     log: PathBuf,
 }
 
 impl Apt {
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        let architecture = self.arch.debian();
         let state = self.state.display();
-        for option in [
-            format!("APT::Architecture={architecture}"),
-            format!("APT::Architectures={architecture}"),
+        let mut options = vec![
             "APT::Sandbox::User=root".to_owned(),
             "Acquire::Languages=none".to_owned(),
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
+            // Nothing is installed, and nobody else uses this state.
+            "Debug::NoLocking=1".to_owned(),
             format!("Dir::State::Lists={state}/lists"),
-            "Dir::State::status=/dev/null".to_owned(),
             format!("Dir::Cache={state}/cache"),
-        ] {
+        ];
+        if let Some(arch) = self.arch {
+            let architecture = arch.debian();
+            options.push(format!("APT::Architecture={architecture}"));
+            options.push(format!("APT::Architectures={architecture}"));
+            options.push("Dir::State::status=/dev/null".to_owned());
+        }
+        options.extend(self.sources.iter().map(|list| format!("Dir::Etc::sourcelist={}", list.display())));
+        for option in options {
             command.arg("-o").arg(option);
         }
         command
@@ -116,7 +132,7 @@ impl Apt {
             let folder = self.state.join(folder);
             fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
         }
-        ui.step(&format!("reading the package lists for {}", self.arch.debian()));
+        ui.step(&format!("reading the package lists for {}", self.arch.map_or("this machine", Arch::debian)));
         // A source without this architecture makes the whole update fail; what counts is whether the names are there.
         if let Err(error) = exec::run(self.command("apt-get").args(["-q", "update"]), &self.log) {
             ui.note(&format!("the package lists are not complete, going on: {error:#}"));

@@ -145,7 +145,7 @@ impl Guest {
         let rig: String =
             self.rig.iter().map(|words| format!("lab.rig={} ", words.replace(' ', ","))).collect();
         let params = format!(
-            "console=ttyS0 panic=-1 lab.do={} lab.mib={pattern_mib} lab.index={index} {rig}{}",
+            "console=ttyS0 panic=-1 quiet lab.do={} lab.mib={pattern_mib} lab.index={index} {rig}{}",
             self.actions.join(","),
             self.params
         );

@@ -11,6 +11,7 @@ use crate::apt;
 use crate::arch::{Arch, Gic};
 use crate::console::{Mark, guest_fact};
 use crate::disk::{self, Disk};
+use crate::emulator::Emulator;
 use crate::images;
 use crate::initramfs;
 use crate::job::{Job, PACKED, ROOT, UNPACKED};
@@ -60,6 +61,7 @@ pub struct Lab {
     pub disk: Disk,
     /// Release of the kernel that the packages brought.
     pub release: String,
+    emulator: Emulator,
     vmm: Option<PathBuf>,
     rig: Option<PathBuf>,
     /// Appended to the guest's archive.
@@ -85,6 +87,8 @@ impl Lab {
         let cache_lock = paths.hold_cache()?;
         packages::install(arch, &paths, ui)?;
         packages::install_target(arch, &paths, ui)?;
+        let emulator = Emulator::find(arch, &paths, ui)?;
+        ui.step(&format!("QEMU {}", emulator.version));
         ui.phase("kernels");
         let packages = apt::packages(arch, choices.refresh, &paths, ui)?;
         ui.step(&format!("Linux {}", packages.release));
@@ -117,6 +121,7 @@ impl Lab {
             paths,
             disk,
             release: packages.release.clone(),
+            emulator,
             vmm,
             rig,
             tools,
@@ -174,7 +179,7 @@ impl Lab {
             peer: job.peer.clone(),
             interactive,
         };
-        let mut command = Command::new(self.choices.arch.qemu());
+        let mut command = self.emulator.command();
         command.args(host.words());
         command
     }

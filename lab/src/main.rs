@@ -10,6 +10,7 @@ mod commands;
 mod console;
 mod cpio;
 mod disk;
+mod emulator;
 mod exec;
 mod faults;
 mod images;

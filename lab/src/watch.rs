@@ -117,8 +117,8 @@ fn one_try(
                 return Ok(ended(done, failures, went_on, why));
             }
             Err(RecvTimeoutError::Disconnected) => {
-                child.wait()?;
-                let why = || format!("the lab host ended after \"{last}\", before its job did");
+                let status = child.wait()?;
+                let why = || format!("the lab host ended after \"{last}\", before its job did ({status})");
                 return Ok(ended(done, failures, went_on, why));
             }
         }

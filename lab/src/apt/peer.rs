@@ -20,33 +20,49 @@ pub struct Peer {
     pub version: String,
 }
 
-/// From the cache, or fetched.
+/// From the cache, or fetched: from Debian's backports where there are any, else what the machine's own sources offer.
 pub fn peer(arch: Arch, paths: &Paths, ui: &Ui) -> Result<Peer> {
     let _held = paths.hold_cache()?;
-    let folder = paths.cache.join("peer");
+    let folder = paths.cache.join("monitor");
     let name = folder.join("version");
     if !folder.is_dir() {
-        let apt = Apt { arch, state: paths.cache.join("apt"), log: paths.log("peer") };
-        apt.update(ui)?;
-        apt.unpack_with_needs(arch.qemu_package(), &folder, ui)?;
+        let state = paths.cache.join("apt");
+        let mut apt = Apt { arch: Some(arch), state, sources: None, log: paths.log("peer") };
+        let suite = apt.add_backports(ui);
+        if let Err(error) = &suite {
+            ui.note(&format!("no newer QEMU than this release's own to compare with: {error:#}"));
+        }
+        let partial = folder.with_extension("partial");
+        let _ = fs::remove_dir_all(&partial);
+        let version = apt.unpack_with_needs(arch.qemu_package(), suite.ok().as_deref(), &partial, ui)?;
+        for folder in ["dev", "proc", "sys", "mnt", "tmp"] {
+            fs::create_dir_all(partial.join(folder)).context("making mount points")?;
+        }
+        fs::write(partial.join("version"), version).context("keeping the version")?;
+        fs::rename(&partial, &folder).with_context(|| format!("naming {}", folder.display()))?;
     }
     let version = fs::read_to_string(&name).with_context(|| format!("reading {}", name.display()))?;
     Ok(Peer { folder, version })
 }
 
 impl Apt {
-    /// Unpacks `package` and everything that it depends on into one folder.
-    fn unpack_with_needs(&self, package: &str, folder: &Path, ui: &Ui) -> Result<()> {
+    /// Unpacks `package`, of this suite where one is named, and everything that it depends on into one folder. Returns the
+    /// package's version.
+    pub(super) fn unpack_with_needs(
+        &self,
+        package: &str,
+        suite: Option<&str>,
+        folder: &Path,
+        ui: &Ui,
+    ) -> Result<String> {
         ui.step(&format!("fetching {package} and all that it needs"));
         let archives = self.state.join("cache/archives");
-        let partial = folder.with_extension("partial");
-        for folder in [&archives, &partial] {
-            let _ = fs::remove_dir_all(folder);
-        }
+        let _ = fs::remove_dir_all(&archives);
         fs::create_dir_all(archives.join("partial")).context("making a folder for packages")?;
         let mut fetch = self.command("apt-get");
-        fetch.args(["-q", "-y", "--download-only", "--no-install-recommends", "install", package]);
-        exec::run(&mut fetch, &self.log)
+        fetch.args(["-q", "-y", "--download-only", "--no-install-recommends"]);
+        fetch.args(suite.iter().flat_map(|suite| ["-t", *suite]));
+        exec::run(fetch.args(["install", package]), &self.log)
             .with_context(|| format!("fetching {package} and all that it needs"))?;
         let mut version = None;
         for entry in fs::read_dir(&archives)? {
@@ -54,17 +70,15 @@ impl Apt {
             if file.extension().is_none_or(|extension| extension != "deb") {
                 continue;
             }
-            exec::run(Command::new("dpkg").arg("-x").arg(&file).arg(&partial), &self.log)
+            exec::run(Command::new("dpkg").arg("-x").arg(&file).arg(folder), &self.log)
                 .with_context(|| format!("unpacking {}", file.display()))?;
             version = version.or_else(|| version_of(&file, package));
         }
-        let Some(version) = version else { bail!("apt-get fetched no {package}") };
-        for folder in ["dev", "proc", "sys", "mnt", "tmp"] {
-            fs::create_dir_all(partial.join(folder)).context("making mount points")?;
-        }
-        fs::write(partial.join("version"), version).context("keeping the version")?;
         let _ = fs::remove_dir_all(&archives);
-        fs::rename(&partial, folder).with_context(|| format!("naming {}", folder.display()))
+        match version {
+            Some(version) => Ok(version),
+            None => bail!("apt-get fetched no {package}"),
+        }
     }
 }
 

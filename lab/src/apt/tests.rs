@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::backports::mirror;
 use super::newest;
 use super::peer::version_of;
 use crate::arch::Arch;
@@ -35,5 +36,29 @@ fn the_version_of_a_package_stands_in_its_file_name() {
         ("libc6_2.36-9_amd64.deb", None),
     ] {
         assert_eq!(version_of(Path::new(name), "qemu-system-x86").as_deref(), version, "{name}");
+    }
+}
+
+#[test]
+fn backports_come_from_the_mirror_of_the_release_itself() {
+    let release = "http://mirror.example/debian/ bookworm Debian main";
+    for (lines, suite) in [
+        (vec![release], Some("bookworm-backports")),
+        (
+            vec!["http://mirror.example/security/ bookworm-security Debian-Security main", release],
+            Some("bookworm-backports"),
+        ),
+        (
+            vec!["http://mirror.example/debian/ bookworm-updates Debian main", release],
+            Some("bookworm-backports"),
+        ),
+        (vec!["http://other.example/ stable Somebody main", release], Some("bookworm-backports")),
+        (vec!["http://mirror.example/debian/ bookworm Debian contrib"], None),
+        (vec!["http://mirror.example/ubuntu/ noble Ubuntu main"], None),
+        (vec!["nonsense"], None),
+        (vec![], None),
+    ] {
+        let wanted = suite.map(|suite| ("http://mirror.example/debian/".to_owned(), suite.to_owned()));
+        assert_eq!(mirror(&lines.join("\n")), wanted, "{lines:?}");
     }
 }

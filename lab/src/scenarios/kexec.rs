@@ -17,7 +17,7 @@ const PAGE: u64 = 4096;
 
 /// Where the kernel's loader takes a file; it is not in every architecture's kernel.
 pub(super) fn all() -> Vec<Scenario> {
-    let mut scenario = Scenario::new("kexec", &format!("quiet lab.kexec={KERNELS} {RESERVED}"));
+    let mut scenario = Scenario::new("kexec", &format!("lab.kexec={KERNELS} {RESERVED}"));
     scenario.guest.memory_mib = MEMORY_MIB;
     scenario.guest.actions.push("kexec");
     scenario.guest.options = ["--block", &format!("{DISK},ro")].map(str::to_owned).into();
