@@ -8,7 +8,6 @@ use crate::x86_64::ports::{
     PM1A_CONTROL, PM1A_CONTROL_LEN, PM1A_EVENT, PM1A_EVENT_LEN, RESET, RESET_VALUE, SCI_GSI,
 };
 
-const HAS_8042: u16 = 1 << 1;
 const NO_VGA: u16 = 1 << 2;
 const NO_CMOS_CLOCK: u16 = 1 << 5;
 /// Latencies beyond which a kernel takes the sleep states C2 and C3 as absent, in microseconds.
@@ -33,7 +32,9 @@ pub(super) fn bytes(dsdt: u64, facs: u64) -> Vec<u8> {
     table.x_pm1a_cnt_blk = port(PM1A_CONTROL, PM1A_CONTROL_LEN, AccessSize::WordAccess);
     table.p_lvl2_lat = NO_C2.into();
     table.p_lvl3_lat = NO_C3.into();
-    table.iapc_boot_arch = (HAS_8042 | NO_VGA | NO_CMOS_CLOCK).into();
+    // No keyboard controller is told of: a kernel would look for its keyboard and mouse, which takes it longer than anything else
+    // at its start. The ports are there all the same, for kernels that reset by them without asking.
+    table.iapc_boot_arch = (NO_VGA | NO_CMOS_CLOCK).into();
     table.reset_reg = port(RESET, 1, AccessSize::ByteAccess);
     table.reset_value = RESET_VALUE;
     bytes_of(&table.finalize())
