@@ -5,6 +5,7 @@ mod ci;
 mod cover;
 mod deep;
 mod fuzz;
+mod jail;
 mod lint;
 mod page;
 mod suites;
@@ -40,6 +41,8 @@ enum Chore {
     Cover(cover::Args),
     /// Run tests under loom, miri or AddressSanitizer
     Deep(deep::Args),
+    /// Run the jail's own tests in the lab host of the other architecture
+    Jail,
     /// Measure what a request costs: instructions, memory, time (needs valgrind)
     Bench(bench::Args),
     /// Prepare what is missing, then lint, test, check the other architecture and run the lab
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(args) => fuzz::run(&root, &args),
         Chore::Cover(args) => cover::run(&root, &args),
         Chore::Deep(args) => deep::run(&root, &args),
+        Chore::Jail => jail::run(&root),
         Chore::Bench(args) => bench::run(&root, &args),
         Chore::Ci(args) => ci::run(&root, &args),
     });

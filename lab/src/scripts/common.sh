@@ -6,6 +6,7 @@ early_mounts() {
     mount -t sysfs sys /sys
     mount -t devtmpfs dev /dev
     mount -t tmpfs run /run
+    chmod 1777 /tmp
     dmesg -n 1
 }
 

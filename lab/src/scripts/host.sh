@@ -162,6 +162,27 @@ keep() {
     done
 }
 
+# mishap STALL WORDS...: one life of the VMM. True when how it ended may well be the emulator's doing: $why says how, and $most
+# how often that is tried again. What is our fault ends the same way each time.
+mishap() {
+    why=
+    silent=
+    most=1
+    if ! guest_once "$@"; then
+        silent=1
+        why="the guest was silent for $1 s"
+    elif [ -z "$moment" ] && [ "$(cat /run/exit)" = 33 ]; then
+        # A processor emulated twice over loses a guest now and then, before its first word or later.
+        if grep -q 'triple fault' "$out/stderr"; then
+            most=2
+            why="the guest crashed with a triple fault"
+        elif [ ! -s "$out/console" ]; then
+            why="the guest crashed before its first word"
+        fi
+    fi
+    [ -n "$why" ]
+}
+
 # guest NAME STALL "BDF..." WORDS...: runs the VMM, then looks at what it left behind.
 guest() {
     name=$1
@@ -182,21 +203,16 @@ guest() {
     dmesg -s 1000000 -c >>/lab/out/host-between.dmesg
     pinned=$(pinned_pages)
     started=$(now)
-    why=
-    guest_once "$stall" "$@" || why="the guest was silent for $stall s"
-    # A processor emulated twice over loses a guest now and then before its first word.
-    if [ -z "$why$moment" ] && [ "$(cat /run/exit)" = 33 ]; then
-        [ -s "$out/console" ] || why="the guest crashed before its first word"
-        # Now and then also later; what is our fault crashes the second time too.
-        grep -q 'triple fault' "$out/stderr" && why="the guest crashed with a triple fault"
-    fi
-    if [ -n "$why" ]; then
+    tries=0
+    while mishap "$stall" "$@"; do
+        [ $tries -lt $most ] || break
+        tries=$((tries + 1))
         mark retry "$name" "$why"
         fact retry 1
         mv "$out/console" "$out/console.stalled"
         renew "$@"
-        guest_once "$stall" "$@" || fact stalled 1
-    fi
+    done
+    [ -z "$silent" ] || fact stalled 1
     fact exit "$(cat /run/exit)"
     fact seconds $(($(now) - started))
     until_true 10 vmm_gone || true

@@ -18,7 +18,7 @@ pub use figures::Figures;
 pub use step::{Outcome, Step, Tests};
 
 use crate::deep::{self, Checker};
-use crate::{lint, suites};
+use crate::{jail, lint, suites};
 
 /// What `cargo xtask ci` takes.
 #[derive(clap::Args)]
@@ -32,7 +32,7 @@ pub struct Args {
 }
 
 /// The architecture whose product code is checked beside the machine's own.
-const OTHER_TARGET: &str = "aarch64-unknown-linux-musl";
+pub const OTHER_TARGET: &str = "aarch64-unknown-linux-musl";
 /// The lab hosts that the tests run in.
 const LAB_ARCHES: &[&str] = &["x86_64", "aarch64"];
 /// The runs of scenarios, and the words that choose their lab host.
@@ -116,7 +116,7 @@ pub fn lab_steps(size: suites::Size) -> Vec<Step> {
         Step { name: format!("lab {name}"), command, tests: Tests::Expected }
     };
     let kernels = LAB_ARCHES.iter().map(|arch| rig::step(arch, size.kernel, size.probes, size.seed));
-    kernels.chain(LABS.iter().map(scenarios)).collect()
+    kernels.chain([jail::step()]).chain(LABS.iter().map(scenarios)).collect()
 }
 
 fn lint_step(root: &Path) -> Outcome {

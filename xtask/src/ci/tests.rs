@@ -25,7 +25,7 @@ fn the_lab_can_be_left_out_and_nothing_else() {
     assert_eq!(names(true), without);
     let rigs = ["rig x86_64", "rig aarch64"];
     let labs = ["lab x86_64", "lab aarch64", "lab aarch64 GICv2"];
-    assert_eq!(names(false), [&without[..], &rigs, &labs].concat());
+    assert_eq!(names(false), [&without[..], &rigs, &["jail aarch64"], &labs].concat());
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         return code;
     }
     let mut notes = Notes::default();
-    let mut failed = 0;
+    let (mut passed, mut failed) = (0, 0);
     for (name, check) in
         CHECKS.iter().filter(|(name, _)| words.is_empty() || words.iter().any(|w| name.contains(&**w)))
     {
@@ -66,9 +66,10 @@ fn main() -> ExitCode {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(&mut notes)));
         let verdict = if result.is_ok() { "ok" } else { "FAILED" };
         println!("check {name} ... {verdict} ({} ms)", begin.elapsed().as_millis());
+        passed += u32::from(result.is_ok());
         failed += u32::from(result.is_err());
     }
     notes.print();
-    println!("{failed} failed");
+    println!("{passed} passed, {failed} failed");
     ExitCode::from(u8::from(failed > 0))
 }
