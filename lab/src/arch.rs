@@ -145,6 +145,15 @@ impl Arch {
         }
     }
 
+    /// Kernel parameters of its guests. An emulated AMD processor is of a family that has an aperture for graphics, which the
+    /// kernel looks for on all 256 buses, each read two exits; there is no other way to tell it not to.
+    pub fn guest_params(self) -> &'static str {
+        match self {
+            Arch::X86_64 => "pci=noearly",
+            Arch::Aarch64 => "",
+        }
+    }
+
     /// The kernel parameter of a host whose idle processors stay awake.
     pub fn polls_when_idle(self) -> &'static str {
         match self {

@@ -183,7 +183,8 @@ pub fn prepare(choices: Choices, command: &str, programs: &[Program], ui: &mut U
 fn job(lab: &Lab, devices: Vec<Device>, scenarios: &[Scenario]) -> Job {
     let mut steps = vec![Step::Check { name: CHECK.into(), devices: devices.clone() }];
     steps.extend(scenarios.iter().map(|scenario| Step::Guest(scenario.guest.clone())));
-    Job { devices, steps, guest_stall: lab.choices.stall.saturating_sub(10), ..Job::default() }
+    let guest_stall = lab.choices.stall.saturating_sub(10);
+    Job { devices, steps, guest_stall, guest_params: lab.choices.arch.guest_params(), ..Job::default() }
 }
 
 fn step(errand: &Errand) -> Step {

@@ -10,7 +10,7 @@ use crate::exec;
 use crate::paths::write_whole;
 
 /// Size of the pattern in MiB.
-pub const PATTERN_MIB: usize = 32;
+pub const PATTERN_MIB: usize = 16;
 /// Size of the scratch area behind the pattern in MiB.
 const SCRATCH_MIB: usize = 2;
 const SEED: u64 = 0x6d69_7876_6d20_6c61;

@@ -42,7 +42,8 @@ fn build(root: &Path) -> anyhow::Result<PathBuf> {
 
 /// The path of the program in what cargo says, one message a line.
 fn executable(messages: &str) -> Option<PathBuf> {
-    let mut messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut messages =
+        messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     messages.find_map(|message| {
         let wanted = message["target"]["name"] == PROGRAM;
         message["executable"].as_str().filter(|_| wanted).map(PathBuf::from)

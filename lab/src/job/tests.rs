@@ -22,7 +22,13 @@ fn guest() -> Guest {
 }
 
 fn job(steps: Vec<Step>) -> Job {
-    Job { devices: vec![Device::Nvme, Device::E1000e], steps, guest_stall: 90, ..Job::default() }
+    Job {
+        devices: vec![Device::Nvme, Device::E1000e],
+        steps,
+        guest_stall: 90,
+        guest_params: "pci=x",
+        ..Job::default()
+    }
 }
 
 #[test]
@@ -31,7 +37,7 @@ fn a_guest_becomes_one_vmm_command_with_its_devices() {
     let line = text.lines().find(|line| line.starts_with("guest ")).unwrap();
     assert!(line.starts_with(r#"guest two 90 "$NVME $E1000E" mixvm run --cpus 4 --mem 512"#));
     assert!(line.contains(
-        "'console=ttyS0 panic=-1 quiet lab.do=disk,network,rig lab.mib=32 lab.index=0 \
+        "'console=ttyS0 panic=-1 quiet pci=x lab.do=disk,network,rig lab.mib=32 lab.index=0 \
              lab.rig=one,--times,2 lab.rig=two iommu.strict=1'"
     ));
     assert!(line.contains(r#"--virtio-iommu --vfio "$NVME" --vfio "$E1000E" -s /run/vm.sock"#));
