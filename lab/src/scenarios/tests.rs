@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{GICV2_ERRANDS, Scenario, all, cycles, demo, failures};
+use super::{GICV2_ERRANDS, Scenario, all, by_night, cycles, demo, failures};
 use crate::arch::{Arch, Gic};
 use crate::disk::Disk;
 use crate::report::{Group, Report, Sample, Vector};
@@ -201,6 +201,32 @@ fn the_short_table_leaves_out_only_what_takes_long() {
     assert_eq!((count(&least, "kill-"), count(&least, "again-"), count(&least, "hostile")), (8, 3, 1));
     assert_eq!(count(&names(Arch::Aarch64, true), "kill-"), 20);
     assert_eq!(all(Arch::Aarch64, Gic::V2, true).len(), 2);
+}
+
+#[test]
+fn what_is_left_for_the_night_is_there_by_night_and_each_kind_of_it_by_day_somewhere() {
+    let names = |arch, long| all(arch, Gic::V3, long).into_iter().map(|it| it.guest.name).collect::<Vec<_>>();
+    for arch in [Arch::X86_64, Arch::Aarch64] {
+        for name in by_night(arch) {
+            let is_there = |names: Vec<String>| names.iter().any(|it| it == name);
+            assert_eq!((is_there(names(arch, false)), is_there(names(arch, true))), (false, true), "{name}");
+        }
+    }
+    let days = [names(Arch::X86_64, false), names(Arch::Aarch64, false)].concat();
+    for kind in [
+        "forcedac",
+        "late-iommu",
+        "wire-viommu",
+        "wire-pairs",
+        "no-sandbox",
+        "suspend",
+        "terminal",
+        "passthrough",
+        "translate",
+        "v2m",
+    ] {
+        assert!(days.iter().any(|name| name == kind), "{kind} is in no table of a day");
+    }
 }
 
 fn killed(exit: i32, struck: &str) -> Report {
