@@ -117,7 +117,7 @@ pub fn all(arch: Arch, gic: Gic, long: bool) -> Vec<Scenario> {
     let stress = [hostile::scenario(extent)].into_iter().chain(kills::all(extent));
     let stress = stress.chain(reboots::all(extent)).chain(kexec);
     let emulated =
-        emulated::all().into_iter().chain(wire::all()).chain([data::scenario()]).chain(revoke::all(arch));
+        emulated::all().into_iter().chain(wire::all()).chain([data::scenario(), revoke::scenario()]);
     let whole = common().into_iter().chain(emulated).chain(messages).chain(vfio::all(arch)).chain(stress);
     whole.filter(|it| long || !by_night(arch).contains(&it.guest.name.as_str())).collect()
 }

@@ -11,6 +11,8 @@ const NVME_CLASS: &str = "0x010802";
 /// The class of Ethernet controllers.
 const ETHERNET_CLASS: &str = "0x020000";
 const DEVICES: &str = "/sys/bus/pci/devices";
+/// No driver of a kernel has this name.
+const NOBODY: &str = "rig";
 /// A driver that has not brought its device up by then has failed.
 const LIMIT: Duration = Duration::from_secs(90);
 const AGAIN: Duration = Duration::from_millis(20);
@@ -39,14 +41,27 @@ fn find(class: &str) -> Result<String> {
 
 /// Gives the function at `address` to `driver`, taking it from the one that has it.
 pub fn bind(address: &str, driver: &str) -> Result<()> {
-    let device = Path::new(DEVICES).join(address);
-    put(&device.join("driver_override"), driver)?;
-    if device.join("driver").exists() {
-        put(&device.join("driver/unbind"), address)?;
-    }
+    reserve(&Path::new(DEVICES).join(address), driver)?;
     put(Path::new("/sys/bus/pci/drivers_probe"), address)?;
     until(|| driver_of(address).is_some_and(|name| name == driver))
         .with_context(|| format!("{address} did not go to {driver}; its driver is {:?}", driver_of(address)))
+}
+
+/// Takes the function in `folder` of sysfs from every driver of the kernel, for this program has it.
+pub fn take(folder: &Path) -> Result<()> {
+    // From later ones too: a driver that waits for the device's IOMMU does without it ten seconds after the kernel's start. It
+    // claims the BARs then, and the kernel takes them from under a program that has them mapped, which ends by a bus error.
+    reserve(folder, NOBODY)
+}
+
+/// Only `driver` may have the function in `folder` from here on; the one that has it lets it go.
+fn reserve(folder: &Path, driver: &str) -> Result<()> {
+    put(&folder.join("driver_override"), driver)?;
+    if folder.join("driver").exists() {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        put(&folder.join("driver/unbind"), &name)?;
+    }
+    Ok(())
 }
 
 /// The driver that has the function at `address`.
@@ -91,3 +106,6 @@ fn until(mut done: impl FnMut() -> bool) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

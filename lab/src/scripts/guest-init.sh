@@ -252,11 +252,15 @@ network() {
 # Runs what each lab.rig=WORD,WORD... of the kernel command line says; all that it says becomes facts.
 run_rig() {
     param lab.rig >/run/rig-commands
+    # Where a program was when a signal ended it, and why it was, is in the kernel's log.
+    echo 1 >/proc/sys/debug/exception-trace
     while read -r words <&3; do
         words=$(echo "$words" | tr , ' ')
         {
             rig $words 2>&1
-            echo "exit $? $words"
+            code=$?
+            echo "exit $code $words"
+            [ "$code" -lt 128 ] || dmesg -s 1000000 | tail -n 30 | sed 's/^/LAB dmesg /' >&2
         } </dev/null | while IFS= read -r line; do say rig "$line"; done
     done 3</run/rig-commands
 }

@@ -11,6 +11,8 @@ use base::MappedRegion;
 use virtio_iommu_spec::{CONFIG_BYPASS_OFFSET, CONFIG_SIZE, Config};
 use zerocopy::FromBytes;
 
+use crate::binding;
+
 const FUNCTIONS: &str = "/sys/bus/pci/devices";
 /// Vendor of virtio devices.
 const VIRTIO: &str = "0x1af4";
@@ -75,7 +77,7 @@ pub struct Place {
 impl Transport {
     /// Takes the device in the folder `folder` of sysfs from its driver, if it has one, and maps its registers.
     pub fn open(folder: &Path) -> Result<Transport> {
-        release(folder)?;
+        binding::take(folder)?;
         let config = OpenOptions::new().read(true).write(true).open(folder.join("config"));
         let config = config.with_context(|| format!("opening {}/config", folder.display()))?;
         config.write_all_at(&COMMAND.1, COMMAND.0).context("switching the device's memory on")?;
@@ -166,16 +168,6 @@ pub fn find(device: &str) -> Result<PathBuf> {
         }
     }
     bail!("no virtio device {device} among {FUNCTIONS}")
-}
-
-/// Takes the kernel's driver off.
-fn release(folder: &Path) -> Result<()> {
-    let unbind = folder.join("driver/unbind");
-    if !unbind.exists() {
-        return Ok(());
-    }
-    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    fs::write(&unbind, name).with_context(|| format!("writing to {}", unbind.display()))
 }
 
 /// BAR, offset in it, and the word that follows, of a virtio structure.
