@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use virtio_iommu_spec::{MAP_F_READ, MAP_F_WRITE, Request};
+use virtio_iommu_spec::{MAP_F_READ, MAP_F_WRITE, Request, Status};
 use vm_memory::{Bytes, GuestAddress};
 
 use super::disk::{Disk, End, Way};
@@ -75,13 +75,7 @@ impl Step {
         for _ in 0..random.below(20_000) {
             std::hint::spin_loop();
         }
-        self.unmap(DATA, self.len)?;
-        // The memory is this program's again. First its last words of each copy, for a copy may be about to end.
-        let mem = self.iommu.ram.mem.clone();
-        for at in (COPY..=self.len).step_by(COPY as usize) {
-            mem.write_obj(u64::MAX, GuestAddress(self.memory + at - 8))?;
-        }
-        let kept = self.held()?;
+        let kept = self.take_back()?;
         while ends.before + ends.after < REQUESTS {
             match self.disk.next()? {
                 End::Ok => {
@@ -96,6 +90,23 @@ impl Step {
         self.refused(Way::IntoMemory, (DATA + at, 512))?;
         self.unchanged(&kept, "the disk wrote memory that is not mapped")?;
         Ok(ends)
+    }
+
+    /// Takes the memory away and writes to it the moment that this is answered; what is in it from then on.
+    fn take_back(&mut self) -> Result<Vec<u8>> {
+        let asked = self.iommu.ask(&unmapping(DATA, self.len));
+        let answer = self.iommu.answer_of(asked)?;
+        // A copy that goes on takes microseconds: nothing may come in between, no access to a register and no reading first. It
+        // writes the last word of its piece last.
+        let last_words = (COPY..=self.len).step_by(COPY as usize).map(|end| end - 8);
+        for at in last_words.clone() {
+            self.iommu.ram.mem.write_obj(u64::MAX, GuestAddress(self.memory + at))?;
+        }
+        ensure!(answer == Some(Status::Ok), "UNMAP was answered with {answer:?}");
+        let mut kept = self.held()?;
+        // As they were written, for a copy may have gone over them already.
+        last_words.for_each(|at| kept[at as usize..][..8].fill(0xff));
+        Ok(kept)
     }
 
     /// The disk may read the memory, and only that.
@@ -217,7 +228,10 @@ impl Step {
     }
 
     fn unmap(&mut self, iova: u64, len: u64) -> Result<()> {
-        let (virt_start, virt_end) = (iova, iova + len - 1);
-        self.iommu.settle(&Request::Unmap { domain: DOMAIN, virt_start, virt_end, reserved: 0 })
+        self.iommu.settle(&unmapping(iova, len))
     }
+}
+
+fn unmapping(virt_start: u64, len: u64) -> Request {
+    Request::Unmap { domain: DOMAIN, virt_start, virt_end: virt_start + len - 1, reserved: 0 }
 }
