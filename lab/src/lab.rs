@@ -29,9 +29,6 @@ use crate::watch::{self, Outcome};
 const MEMORY_MIB: u32 = 2048;
 /// Bytes of a disk's sector.
 const SECTOR: usize = 512;
-/// Processors of the lab host.
-const CPUS: u32 = 2;
-
 /// What the user chose.
 #[derive(Clone, Debug)]
 pub struct Choices {
@@ -174,7 +171,7 @@ impl Lab {
             share: self.share(),
             devices: &job.devices,
             memory_mib: MEMORY_MIB,
-            cpus: job.cpus.unwrap_or(CPUS),
+            cpus: job.cpus.unwrap_or(self.choices.arch.host_cpus()),
             idle: job.idle,
             peer: job.peer.clone(),
             interactive,

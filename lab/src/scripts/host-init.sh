@@ -23,6 +23,8 @@ mkdir -p /lab/out /lab/bin
 for program in /lab/bin/*; do [ -f "$program" ] && cp "$program" /bin/; done
 [ -c /dev/kvm ] || mark fail "the lab host has no /dev/kvm"
 [ -c /dev/vfio/vfio ] || mark fail "the lab host has no /dev/vfio/vfio"
+# Guests' memory in huge pages: emulated twice over, each fault and each page zeroed and pinned costs dearly.
+echo always >/sys/kernel/mm/transparent_hugepage/shmem_enabled
 dmesg -s 1000000 >/lab/out/host-boot.dmesg
 [ -x /bin/rig ] && { rig hold-vm >/dev/null & }
 mark host-ready
