@@ -125,7 +125,7 @@ pub fn all(arch: Arch, gic: Gic, long: bool) -> Vec<Scenario> {
 /// What is left for the night where the other architecture, or a scenario much like it, shows it by day.
 fn by_night(arch: Arch) -> &'static [&'static str] {
     match arch {
-        Arch::X86_64 => &["forcedac", "late-iommu", "wire"],
+        Arch::X86_64 => &["forcedac", "late-iommu", "strict", "two-groups", "wire"],
         Arch::Aarch64 => &[
             "no-sandbox",
             "suspend",

@@ -77,12 +77,22 @@ pub fn disk_of(address: &str) -> Result<PathBuf> {
     until(|| {
         disk = named(&folder, |name| name.starts_with("nvme"))
             .and_then(|controller| named(&controller, |name| name.starts_with("nvme")))
-            .and_then(|path| Some(Path::new("/dev").join(path.file_name()?)))
+            .and_then(|path| Some(Path::new("/dev").join(node_of(&path.file_name()?.to_string_lossy()))))
             .filter(|node| node.exists());
         disk.is_some()
     })
     .with_context(|| format!("no disk came up below {}", folder.display()))?;
     disk.context("no disk")
+}
+
+/// The node of a namespace. Where a controller may be one of several of its disk, the kernel lists the path to the disk through
+/// this one, `nvme0c1n2`, and the node is that of the disk, `nvme0n2`.
+fn node_of(namespace: &str) -> String {
+    let path = namespace.split_once('c').zip(namespace.rsplit_once('n'));
+    match path {
+        Some(((disk, _), (_, number))) => format!("{disk}n{number}"),
+        None => namespace.to_owned(),
+    }
 }
 
 /// The first entry of a folder whose name fits.

@@ -216,6 +216,8 @@ fn what_is_left_for_the_night_is_there_by_night_and_each_kind_of_it_by_day_somew
     for kind in [
         "forcedac",
         "late-iommu",
+        "strict",
+        "two-groups",
         "wire-viommu",
         "wire-pairs",
         "no-sandbox",

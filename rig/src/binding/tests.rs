@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{NOBODY, take};
+use super::{NOBODY, node_of, take};
 
 #[test]
 fn a_function_that_is_taken_gets_no_driver_later_either() {
@@ -16,4 +16,17 @@ fn a_function_that_is_taken_gets_no_driver_later_either() {
         assert_eq!(unbound.as_deref(), bound.then_some("0000:00:01.0"), "bound: {bound}");
     }
     fs::remove_dir_all(devices).unwrap();
+}
+
+#[test]
+fn a_path_to_a_disk_is_known_by_the_disks_node() {
+    for (namespace, node) in [
+        ("nvme0n1", "nvme0n1"),
+        ("nvme0c0n1", "nvme0n1"),
+        ("nvme12c3n45", "nvme12n45"),
+        ("nvme", "nvme"),
+        ("", ""),
+    ] {
+        assert_eq!(node_of(namespace), node, "{namespace}");
+    }
 }
