@@ -16,7 +16,8 @@ const FILES: u64 = 16;
 const HOST_KIB: u64 = 16 << 10;
 
 pub(super) fn all(extent: Extent) -> Vec<Scenario> {
-    (1..=if extent == Extent::Whole { MANY } else { FEW }).map(scenario).collect()
+    // By day all of them on aarch64, where a guest starts in half the time that it takes on one emulated x86_64 processor.
+    (1..=if extent == Extent::Most { FEW } else { MANY }).map(scenario).collect()
 }
 
 /// The first and the last of several lives in one boot of the host: what the processes held, and what the host has left.

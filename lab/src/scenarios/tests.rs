@@ -198,7 +198,7 @@ fn the_short_table_leaves_out_only_what_takes_long() {
     let count = |names: &[String], part: &str| names.iter().filter(|name| name.starts_with(part)).count();
     assert_eq!((count(&short, "kill-"), count(&long, "kill-")), (13, 20));
     assert_eq!((count(&short, "again-"), count(&long, "again-")), (3, 20));
-    assert_eq!((count(&least, "kill-"), count(&least, "again-"), count(&least, "hostile")), (8, 3, 1));
+    assert_eq!((count(&least, "kill-"), count(&least, "again-"), count(&least, "hostile")), (8, 20, 1));
     assert_eq!(count(&names(Arch::Aarch64, true), "kill-"), 20);
     assert_eq!(all(Arch::Aarch64, Gic::V2, true).len(), 2);
 }
