@@ -6,6 +6,7 @@
 
 mod backports;
 mod emulator;
+mod needs;
 mod peer;
 
 use std::fs;
@@ -16,7 +17,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::arch::Arch;
 use crate::exec;
-use crate::paths::Paths;
+use crate::paths::{Paths, fill_whole};
 use crate::ui::Ui;
 
 pub use emulator::emulator;
@@ -146,26 +147,22 @@ impl Apt {
     }
 
     fn unpack(&self, package: &str, folder: &Path, ui: &Ui) -> Result<()> {
-        if folder.is_dir() {
-            return Ok(());
-        }
-        ui.step(&format!("fetching {package}"));
-        let download = self.state.join("download");
-        let partial = folder.with_extension("partial");
-        for folder in [&download, &partial] {
-            let _ = fs::remove_dir_all(folder);
-            fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-        }
-        let mut fetch = self.command("apt-get");
-        exec::run(fetch.args(["-q", "download", package]).current_dir(&download), &self.log)
-            .with_context(|| format!("fetching {package}"))?;
-        let Some(file) = fs::read_dir(&download)?.next() else {
-            bail!("apt-get fetched nothing for {package}")
-        };
-        exec::run(Command::new("dpkg").arg("-x").arg(file?.path()).arg(&partial), &self.log)
-            .with_context(|| format!("unpacking {package}"))?;
-        let _ = fs::remove_dir_all(&download);
-        fs::rename(&partial, folder).with_context(|| format!("naming {}", folder.display()))
+        fill_whole(folder, |partial| {
+            ui.step(&format!("fetching {package}"));
+            let download = self.state.join("download");
+            let _ = fs::remove_dir_all(&download);
+            fs::create_dir_all(&download).with_context(|| format!("creating {}", download.display()))?;
+            let mut fetch = self.command("apt-get");
+            exec::run(fetch.args(["-q", "download", package]).current_dir(&download), &self.log)
+                .with_context(|| format!("fetching {package}"))?;
+            let Some(file) = fs::read_dir(&download)?.next() else {
+                bail!("apt-get fetched nothing for {package}")
+            };
+            exec::run(Command::new("dpkg").arg("-x").arg(file?.path()).arg(partial), &self.log)
+                .with_context(|| format!("unpacking {package}"))?;
+            let _ = fs::remove_dir_all(&download);
+            Ok(())
+        })
     }
 }
 

@@ -18,13 +18,9 @@ use crate::paths::Paths;
 use crate::ui::Ui;
 
 /// The first version that translates code under a lock.
-const SOUND: Version = Version(8, 1);
+const SOUND: (u32, u32) = (8, 1);
 /// Folders with firmware in Debian's packages.
 const FIRMWARE: [&str; 3] = ["usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu"];
-
-/// Major and minor number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Version(u32, u32);
 
 /// A QEMU that is there.
 #[derive(Clone, Debug)]
@@ -43,16 +39,13 @@ impl Emulator {
         if own.is_sound() {
             return Ok(own);
         }
-        match Self::newer(arch, paths, ui) {
-            Ok(newer) => Ok(newer),
-            Err(error) => {
-                ui.note(&format!(
-                    "going on with QEMU {}, under which a lab host dies now and then: {error:#}",
-                    own.version
-                ));
-                Ok(own)
-            }
-        }
+        Self::newer(arch, paths, ui).or_else(|error| {
+            ui.note(&format!(
+                "going on with QEMU {}, under which a lab host dies now and then: {error:#}",
+                own.version
+            ));
+            Ok(own)
+        })
     }
 
     fn newer(arch: Arch, paths: &Paths, ui: &Ui) -> Result<Self> {
@@ -105,9 +98,10 @@ fn version_in(answer: &str) -> Option<&str> {
     words.nth(1)
 }
 
-fn numbers(version: &str) -> Option<Version> {
+/// Major and minor number.
+fn numbers(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.split('.');
-    Some(Version(parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 #[cfg(test)]

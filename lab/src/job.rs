@@ -124,7 +124,7 @@ impl Job {
                     quoted(&guest.name),
                     self.guest_stall,
                     functions.join(" "),
-                    self.words(guest, at, pattern_mib).join(" ")
+                    guest.words(self.guest_params, at, pattern_mib).join(" ")
                 )
             }
             Step::Command { name, limit, shell } => {
@@ -141,31 +141,30 @@ impl Strike {
     }
 }
 
-impl Job {
-    /// The VMM's command line for a guest, as words of shell text.
-    fn words(&self, guest: &Guest, index: usize, pattern_mib: usize) -> Vec<String> {
+impl Guest {
+    /// The VMM's command line, as words of shell text. `common`: kernel parameters of every guest.
+    fn words(&self, common: &str, index: usize, pattern_mib: usize) -> Vec<String> {
         let rig: String =
-            guest.rig.iter().map(|words| format!("lab.rig={} ", words.replace(' ', ","))).collect();
+            self.rig.iter().map(|words| format!("lab.rig={} ", words.replace(' ', ","))).collect();
         let params = format!(
-            "console=ttyS0 panic=-1 quiet {} lab.do={} lab.mib={pattern_mib} lab.index={index} {rig}{}",
-            self.guest_params,
-            guest.actions.join(","),
-            guest.params
+            "console=ttyS0 panic=-1 quiet {common} lab.do={} lab.mib={pattern_mib} lab.index={index} {rig}{}",
+            self.actions.join(","),
+            self.params
         );
         let params = params.split_whitespace().collect::<Vec<_>>().join(" ");
         let mut words: Vec<String> = ["mixvm", "run", "--cpus"].map(str::to_owned).into();
-        words.extend([guest.cpus.to_string(), "--mem".into(), guest.memory_mib.to_string()]);
+        words.extend([self.cpus.to_string(), "--mem".into(), self.memory_mib.to_string()]);
         words.extend(["--initrd".to_owned(), format!("/guest/{ROOT}"), "-p".to_owned()]);
         words.push(quoted(&params));
-        if !guest.options.iter().any(|option| option.starts_with("--virtio-iommu")) {
+        if !self.options.iter().any(|option| option.starts_with("--virtio-iommu")) {
             words.push("--virtio-iommu".into());
         }
-        for device in &guest.devices {
-            words.extend(["--vfio".to_owned(), format!("\"{}{}\"", bdf(*device), guest.device_options)]);
+        for device in &self.devices {
+            words.extend(["--vfio".to_owned(), format!("\"{}{}\"", bdf(*device), self.device_options)]);
         }
-        words.extend(guest.options.iter().map(|option| quoted(option)));
+        words.extend(self.options.iter().map(|option| quoted(option)));
         words.extend(["-s", "/run/vm.sock", "--serial", SERIAL].map(str::to_owned));
-        words.push(format!("/guest/{}", guest.kernel));
+        words.push(format!("/guest/{}", self.kernel));
         words
     }
 }

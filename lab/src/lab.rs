@@ -29,6 +29,7 @@ use crate::watch::{self, Outcome};
 const MEMORY_MIB: u32 = 2048;
 /// Bytes of a disk's sector.
 const SECTOR: usize = 512;
+
 /// What the user chose.
 #[derive(Clone, Debug)]
 pub struct Choices {

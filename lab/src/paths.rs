@@ -84,6 +84,19 @@ fn lock(path: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// Has `make` fill a folder, unless it is there; under its final name it is whole.
+pub fn fill_whole(folder: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let partial = folder.with_extension("partial");
+    // What an earlier run has left half done.
+    let _ = fs::remove_dir_all(&partial);
+    fs::create_dir_all(&partial).with_context(|| format!("creating {}", partial.display()))?;
+    make(&partial)?;
+    fs::rename(&partial, folder).with_context(|| format!("naming {}", folder.display()))
+}
+
 /// Writes a file in one step: a reader, or a later run, never sees half of it.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let partial = path.with_extension("partial");

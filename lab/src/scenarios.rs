@@ -34,6 +34,7 @@ const RESET: i32 = 32;
 const REBINDS: u64 = 5;
 /// The same in the scenario `rebind`, which looks for growth.
 const MANY_REBINDS: u64 = 20;
+/// Little, for bypass pins all of it.
 const MEMORY_MIB: u32 = 256;
 
 /// A guest and what is expected of it.

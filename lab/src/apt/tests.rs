@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::backports::mirror;
+use super::needs::version_of;
 use super::newest;
-use super::peer::version_of;
 use crate::arch::Arch;
 
 #[test]

@@ -11,15 +11,12 @@ use crate::viommu::Viommu;
 /// the emulated processor is slow at it.
 const FULL: (&str, u64) = ("hostile --requests 120000", 100_000);
 const SHORT: (&str, u64) = ("hostile --requests 24000", 20_000);
-/// Little, for bypass pins all of it.
-const MEMORY_MIB: u32 = 256;
 /// Mappings that the driver leaves in one domain with every endpoint in it.
 const LEFT: u64 = 8;
 
 pub(super) fn scenario(extent: Extent) -> Scenario {
     let mut scenario = Scenario::new("hostile", "");
     scenario.guest.devices.push(Device::E1000e);
-    scenario.guest.memory_mib = MEMORY_MIB;
     scenario.guest.actions = vec!["raw", "rig"];
     scenario.guest.rig = vec![if extent > Extent::Least { FULL.0 } else { SHORT.0 }];
     scenario.judge = judge;
