@@ -137,7 +137,7 @@ impl Arch {
         self == Arch::X86_64
     }
 
-    /// Whether emulating a guest's processor on it is so slow that hard lives are cut short by day.
+    /// Whether a guest's processor is emulated so slowly on it that a hundred thousand requests take minutes.
     pub fn is_slow(self) -> bool {
         self == Arch::Aarch64
     }

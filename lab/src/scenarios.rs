@@ -52,17 +52,6 @@ pub struct Scenario {
     judge: Judge,
 }
 
-/// How much there is of the hard lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Extent {
-    /// By day, where emulated guests are slow.
-    Least,
-    /// By day.
-    Most,
-    /// All.
-    Whole,
-}
-
 type Judge = fn(&Scenario, &Report, &Disk) -> Vec<String>;
 
 impl Scenario {
@@ -108,15 +97,10 @@ pub fn all(arch: Arch, gic: Gic, long: bool) -> Vec<Scenario> {
         return gicv2::all();
     }
     let messages = if arch.messages_are_writes() { messages::all() } else { Vec::new() };
-    let extent = match (long, arch.is_slow()) {
-        (true, _) => Extent::Whole,
-        (false, false) => Extent::Most,
-        (false, true) => Extent::Least,
-    };
     // Six boots, and the emulated host itself has died of a guest's panic: not by day.
     let kexec = if arch.takes_kernels_from_files() && long { kexec::all() } else { Vec::new() };
-    let stress = [hostile::scenario(extent)].into_iter().chain(kills::all(extent));
-    let stress = stress.chain(reboots::all(extent)).chain(kexec);
+    let stress = [hostile::scenario(long || !arch.is_slow())].into_iter();
+    let stress = stress.chain(kills::all(long)).chain(reboots::all(long)).chain(kexec);
     let emulated =
         emulated::all().into_iter().chain(wire::all()).chain([data::scenario(), revoke::scenario()]);
     let whole = common().into_iter().chain(emulated).chain(messages).chain(vfio::all(arch)).chain(stress);
@@ -126,14 +110,21 @@ pub fn all(arch: Arch, gic: Gic, long: bool) -> Vec<Scenario> {
 /// What is left for the night where the other architecture, or a scenario much like it, shows it by day.
 fn by_night(arch: Arch) -> &'static [&'static str] {
     match arch {
-        Arch::X86_64 => &["forcedac", "late-iommu", "strict", "two-groups", "wire"],
+        Arch::X86_64 => {
+            &["forcedac", "late-iommu", "root-disk", "strict", "two-groups", "vfio-one-domain", "wire"]
+        }
         Arch::Aarch64 => &[
+            "data-disks",
             "no-sandbox",
+            "rebind",
             "suspend",
             "terminal",
+            "translate",
             "translate-forcedac",
             "translate-passthrough",
+            "v2m",
             "v2m-passthrough",
+            "vfio-in-guest",
             "wire",
             "wire-pairs",
         ],

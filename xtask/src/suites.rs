@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::ci::{Figures, Step, Tests, lab_steps, report};
+use crate::ci::{Figures, Step, Tests, keep_report, lab_steps, report};
 use crate::deep::{self, Checker};
 use crate::{cover, fuzz};
 
@@ -122,6 +122,8 @@ pub fn nightly(root: &Path, args: &Args) -> anyhow::Result<bool> {
     let outcomes: Vec<_> = steps.into_iter().map(run).collect();
     println!("\nnightly: the figures");
     figures.lines().for_each(|line| println!("{line}"));
+    let told = format!("One run of `cargo xtask nightly`: {size:?}");
+    keep_report(root, "nightly", &figures.table(&told, &outcomes));
     Ok(report(&outcomes, begun.elapsed()))
 }
 

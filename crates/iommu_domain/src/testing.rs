@@ -6,6 +6,7 @@
 //! kernel by the package `rig`.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,12 @@ use sync::Mutex;
 use crate::mixed::model::Type1Model;
 use crate::mixed::{ConfigError, Failure, MapRequest, MixedDomain, Slot, Target, Type1Kernel, UnmapRequest};
 use crate::{DmaHost, Perm, Type1Leg};
+
+/// How many requests a random test makes in a row: from one to less than `usual`, and a tenth of that under miri, which takes
+/// minutes for what is milliseconds otherwise.
+pub const fn fewer_than(usual: usize) -> Range<usize> {
+    if cfg!(miri) { 1..usual / 10 + 2 } else { 1..usual }
+}
 
 /// What the kernel would check against.
 #[derive(Clone, Debug)]

@@ -1,24 +1,24 @@
 //! A guest whose driver for the virtio-iommu keeps none of the rules (`rig hostile`): the VMM lives, answers as the
 //! specification says, and the host holds exactly what the tables say.
 
-use super::{Extent, Scenario, checks};
+use super::{Scenario, checks};
 use crate::disk::Disk;
 use crate::qemu::Device;
 use crate::report::Report;
 use crate::viommu::Viommu;
 
-/// What the driver does, and requests that the device must have served at least: on every host in a night, and by day where
-/// the emulated processor is slow at it.
+/// What the driver does, and requests that the device must have served at least: all of it, and what is enough by day where
+/// the emulated processor takes minutes for that.
 const FULL: (&str, u64) = ("hostile --requests 120000", 100_000);
 const SHORT: (&str, u64) = ("hostile --requests 24000", 20_000);
 /// Mappings that the driver leaves in one domain with every endpoint in it.
 const LEFT: u64 = 8;
 
-pub(super) fn scenario(extent: Extent) -> Scenario {
+pub(super) fn scenario(full: bool) -> Scenario {
     let mut scenario = Scenario::new("hostile", "");
     scenario.guest.devices.push(Device::E1000e);
     scenario.guest.actions = vec!["raw", "rig"];
-    scenario.guest.rig = vec![if extent > Extent::Least { FULL.0 } else { SHORT.0 }];
+    scenario.guest.rig = vec![if full { FULL.0 } else { SHORT.0 }];
     scenario.judge = judge;
     scenario
 }

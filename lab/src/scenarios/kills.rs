@@ -1,7 +1,7 @@
 //! `kill -9` of each process of the VMM at each step of its life: no DMA goes on, nothing stays behind, and the next start
 //! works, which the next scenario shows.
 
-use super::{Extent, Scenario, checks, left_behind};
+use super::{Scenario, checks, left_behind};
 use crate::disk::Disk;
 use crate::job::Strike;
 use crate::report::Report;
@@ -26,10 +26,10 @@ const ORACLE: &str = "oracle";
 
 /// Each process at each moment. Guests that must first boot to the end take long: by day only those are killed under DMA
 /// whose death touches it, and under the oracle only the processes that can map.
-pub(super) fn all(extent: Extent) -> Vec<Scenario> {
+pub(super) fn all(long: bool) -> Vec<Scenario> {
     let moments = MOMENTS.into_iter().chain([(ORACLE, None)]);
     let each = moments.flat_map(|moment| VICTIMS.into_iter().map(move |victim| (victim, moment)));
-    let wanted = each.filter(|((victim, _), (moment, _))| extent >= least(victim, moment));
+    let wanted = each.filter(|((victim, _), (moment, _))| long || by_day(victim, moment));
     wanted
         .map(|(victim, (moment, action))| match moment {
             ORACLE => under_the_oracle(victim),
@@ -38,14 +38,13 @@ pub(super) fn all(extent: Extent) -> Vec<Scenario> {
         .collect()
 }
 
-/// The least extent that holds a process's death at a moment.
-fn least(victim: &str, moment: &str) -> Extent {
-    match (victim, moment) {
-        ("main" | "island", ORACLE | "start") | ("main" | "island" | "nvme", "dma") | ("island", "boot") => {
-            Extent::Least
-        }
-        (_, "start" | "boot") => Extent::Most,
-        _ => Extent::Whole,
+/// Whether a process's death at a moment is tried by day.
+fn by_day(victim: &str, moment: &str) -> bool {
+    match moment {
+        "start" | "boot" => true,
+        "dma" => victim != "rng",
+        ORACLE => matches!(victim, "main" | "island"),
+        _ => false,
     }
 }
 

@@ -1,12 +1,12 @@
 //! Guests that read one MiB of the disk and reboot at once: a VMM ends with each reset and starts anew, so nothing may be
 //! left of the one before.
 
-use super::{Extent, RESET, Scenario, checks, growth};
+use super::{RESET, Scenario, checks, growth};
 use crate::disk::Disk;
 use crate::report::{Report, Sample};
 
-/// Reboots in a row.
-const FEW: u32 = 3;
+/// Reboots in a row, by day and by night.
+const FEW: u32 = 4;
 const MANY: u32 = 20;
 /// What the scenarios' names begin with.
 const NAME: &str = "again-";
@@ -15,9 +15,8 @@ const NAME: &str = "again-";
 const FILES: u64 = 16;
 const HOST_KIB: u64 = 16 << 10;
 
-pub(super) fn all(extent: Extent) -> Vec<Scenario> {
-    // By day all of them on aarch64, where a guest starts in half the time that it takes on one emulated x86_64 processor.
-    (1..=if extent == Extent::Most { FEW } else { MANY }).map(scenario).collect()
+pub(super) fn all(long: bool) -> Vec<Scenario> {
+    (1..=if long { MANY } else { FEW }).map(scenario).collect()
 }
 
 /// The first and the last of several lives in one boot of the host: what the processes held, and what the host has left.

@@ -68,16 +68,23 @@ impl Figures {
         self.kept.iter().map(|(_, line)| line.as_str())
     }
 
-    /// Puts a run that took these steps into the page; `whole` are those of a run that leaves nothing out.
-    pub fn write(&self, root: &Path, taken: &[Outcome], whole: &[String]) -> anyhow::Result<()> {
-        page::write(root, "figures", &self.page(taken, whole)?)
+    /// Puts the report of a run that took these steps into the page.
+    pub fn write(&self, root: &Path, taken: &[Outcome], report: &str) -> anyhow::Result<()> {
+        self.complete(taken)?;
+        page::write(root, "figures", report)
     }
 
-    fn page(&self, taken: &[Outcome], whole: &[String]) -> anyhow::Result<String> {
+    /// Each step has printed its figures.
+    fn complete(&self, taken: &[Outcome]) -> anyhow::Result<()> {
         for name in taken.iter().flat_map(|step| figures_of(&step.name)) {
             let printed = self.kept.iter().any(|(there, _)| *there == name);
             ensure!(printed, "no line of the run begins with \"{name}: \", so the page stays as it was");
         }
+        Ok(())
+    }
+
+    /// The report of a check that took these steps; `whole` are those of one that leaves nothing out.
+    pub fn of_ci(&self, taken: &[Outcome], whole: &[String]) -> String {
         let left_out = whole.iter().filter(|name| !taken.iter().any(|step| step.name == **name));
         let left_out: Vec<&str> = left_out.map(String::as_str).collect();
         let told = match left_out[..] {
@@ -87,9 +94,14 @@ impl Figures {
                 left_out.join(", ")
             ),
         };
+        self.table(&told, taken)
+    }
+
+    /// Steps and figures under a line that tells what ran.
+    pub fn table(&self, told: &str, taken: &[Outcome]) -> String {
         let steps: Vec<String> = taken.iter().map(|step| step.to_string().trim_end().into()).collect();
         let figures: Vec<&str> = self.lines().collect();
-        Ok(format!("{told}\n\n```text\n{}\n\n{}\n```", steps.join("\n"), figures.join("\n")))
+        format!("{told}\n\n```text\n{}\n\n{}\n```", steps.join("\n"), figures.join("\n"))
     }
 }
 

@@ -18,7 +18,7 @@ pub use figures::Figures;
 pub use step::{Outcome, Step, Tests};
 
 use crate::deep::{self, Checker};
-use crate::{jail, lint, suites};
+use crate::{jail, lint, page, suites};
 
 /// What `cargo xtask ci` takes.
 #[derive(clap::Args)]
@@ -60,8 +60,10 @@ pub fn run(root: &Path, args: &Args) -> anyhow::Result<bool> {
         println!("\nci: the page stays as it was: only a run without a failure is written there");
     }
     let good = report(&outcomes, begun.elapsed());
+    let told = figures.of_ci(&outcomes, &whole());
+    keep_report(root, "ci", &told);
     if args.write_report && good {
-        figures.write(root, &outcomes, &whole())?;
+        figures.write(root, &outcomes, &told)?;
     }
     Ok(good)
 }
@@ -129,6 +131,14 @@ fn lint_step(root: &Path) -> Outcome {
     };
     let (time, counts) = (begun.elapsed(), Counts::default());
     Outcome { name: "lint".into(), time, counts, problem, last_lines: Vec::new() }
+}
+
+/// Keeps a run's report where the next run's will stand; one that cannot be kept is no failure of what was checked.
+pub fn keep_report(root: &Path, name: &str, told: &str) {
+    match page::keep(&page::built(root), name, told) {
+        Ok(path) => eprintln!("{name}: the report is kept in {}", path.display()),
+        Err(error) => eprintln!("{name}: the report is not kept: {error:#}"),
+    }
 }
 
 /// Prints the closing table; true when no step had a problem.

@@ -1,6 +1,16 @@
 //! What is replaced in the page and what stays.
 
-use super::placed;
+use super::{keep, placed};
+
+#[test]
+fn a_report_is_kept_in_place_of_the_one_before() {
+    let folder = std::env::temp_dir().join(format!("mixvm-xtask-report-{}", std::process::id()));
+    for report in ["one", "two"] {
+        let path = keep(&folder, "ci", report).unwrap();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), format!("{report}\n"));
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+}
 
 #[test]
 fn a_part_is_replaced_and_the_rest_of_the_page_stays() {

@@ -45,23 +45,22 @@ fn the_last_line_of_a_suite_counts() {
 fn the_page_holds_one_run_and_says_what_it_left_out() {
     let whole = names(&["test", "model", "rig x86_64", "lab x86_64"]);
     let printed = "model: 5 operations\nkernel x86_64: 6\noracle x86_64: 7\n";
-    let page = heard(printed).page(&taken(&["test", "model", "rig x86_64", "lab x86_64"]), &whole).unwrap();
+    let page = heard(printed).of_ci(&taken(&["test", "model", "rig x86_64", "lab x86_64"]), &whole);
     let step = |name: &str| format!("{name:<14}     2.0 s  ok      3 passed, 0 failed\n");
     let steps = ["test", "model", "rig x86_64", "lab x86_64"].map(step).concat();
     assert_eq!(page, format!("One run of `cargo xtask ci`, all steps.\n\n```text\n{steps}\n{printed}```"));
 
-    let page = heard("model: 5 operations\n").page(&taken(&["test", "model"]), &whole).unwrap();
+    let page = heard("model: 5 operations\n").of_ci(&taken(&["test", "model"]), &whole);
     let told = "in part. Not run, and not below: rig x86_64, lab x86_64.\n";
     assert!(page.contains(told) && !page.contains("kernel"), "{page}");
 }
 
 #[test]
 fn a_step_that_ran_and_printed_no_figure_leaves_the_page_alone() {
-    let whole = names(&["model", "rig x86_64"]);
     for (printed, missing) in
         [("kernel x86_64: 6\noracle x86_64: 7\n", "model"), ("model: 5\nkernel x86_64: 6\n", "oracle x86_64")]
     {
-        let error = heard(printed).page(&taken(&["model", "rig x86_64"]), &whole).unwrap_err();
+        let error = heard(printed).complete(&taken(&["model", "rig x86_64"])).unwrap_err();
         assert!(error.to_string().contains(&format!("\"{missing}: \"")), "{error}");
     }
 }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::super::*;
 use super::kit::*;
 use crate::Perm;
+use crate::testing::fewer_than;
 
 #[derive(Clone, Debug)]
 pub enum Op {
@@ -155,5 +156,5 @@ pub fn configs() -> impl Strategy<Value = Config> {
 }
 
 pub fn traces(max: usize) -> impl Strategy<Value = Vec<Op>> {
-    prop::collection::vec(ops(), 1..max)
+    prop::collection::vec(ops(), fewer_than(max))
 }
