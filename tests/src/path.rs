@@ -1,12 +1,14 @@
 //! The way of a request, again and again, for one who counts its instructions from outside (`cargo xtask bench`).
 //!
-//! Four parts: decoding alone; decoding, the state machine and the tables; the same from the ring in guest memory and back
-//! into it; and the look-ups of the device behind. The endpoint is an emulated one, so every instruction is the product's own and none a fake's.
+//! Decoding alone; decoding, the state machine and the tables; the same from the ring in guest memory and back into it; and
+//! beside them the look-ups of the device behind, and its reads of 64 bits, translated or not. The endpoint is an emulated one, so every instruction is the product's own and none a fake's.
 
 use std::hint::black_box;
 
+use devices::virtio::Dma;
 use devices::virtio::testkit::{Bench, ram};
 use virtio_iommu_spec::{MAX_REQUEST_SIZE, Request, Status, decode, encode};
+use vm_memory::{Bytes, GuestAddress};
 
 use crate::Failure;
 use crate::world::{FEATURES, Memory, PAGE, Rules, World};
@@ -22,6 +24,10 @@ pub enum Part {
     Ring,
     /// What the emulated device finds at addresses all over the live mappings.
     LookUp,
+    /// 64 bits read by a device whose addresses are not translated, of one address again and again.
+    Read,
+    /// The same by the emulated device, through the live mappings.
+    TranslatedRead,
 }
 
 /// `VIRTIO_RING_F_EVENT_IDX`
@@ -41,6 +47,8 @@ pub struct Path {
     world: World,
     bench: Bench,
     live: u64,
+    direct: Dma,
+    translated: Dma,
 }
 
 impl Path {
@@ -50,7 +58,9 @@ impl Path {
         let world = World::new(&rules, &Memory::new());
         world.device.negotiate(FEATURES);
         let bench = Bench::new(ram(1 << 20), &world.device, FEATURES | EVENT_IDX);
-        let path = Path { world, bench, live };
+        let translated = world.device.handle().dma(ENDPOINT, bench.mem.clone(), world.soft.clone());
+        let direct = Dma::direct(bench.mem.clone());
+        let path = Path { world, bench, live, direct, translated };
         path.expect_ok(&Request::Attach { domain: DOMAIN, endpoint: ENDPOINT, flags: 0, reserved: 0 })?;
         for n in 0..live {
             path.expect_ok(&map(2 * n))?;
@@ -80,6 +90,8 @@ impl Path {
                 let right = found.is_some() == (self.live > 0);
                 if right { Ok(()) } else { Err(Failure(format!("at {at:#x} there is {found:x?}"))) }
             })?,
+            Part::Read => read(&self.direct, 0, count)?,
+            Part::TranslatedRead => read(&self.translated, LIVE, count)?,
             Part::Ring => {
                 let mut sent = 0;
                 while sent < count {
@@ -125,6 +137,17 @@ impl Path {
             other => Err(Failure(format!("{request:?}: answered {other:?}"))),
         }
     }
+}
+
+/// Reads the 64 bits at `address` again and again.
+fn read(memory: &Dma, address: u64, count: u64) -> Result<(), Failure> {
+    (0..count).try_for_each(|_| {
+        let bits: u64 = memory
+            .read_obj(GuestAddress(black_box(address)))
+            .map_err(|error| Failure(format!("at {address:#x}: {error}")))?;
+        black_box(bits);
+        Ok(())
+    })
 }
 
 fn encoded(request: &Request) -> ([u8; MAX_REQUEST_SIZE], usize) {

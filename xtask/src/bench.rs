@@ -14,12 +14,14 @@ pub struct Args {
     no_time: bool,
 }
 
-/// How much of a request's way; the function in which that happens; beside how many of the live mappings.
-const PARTS: [(&str, &str, usize); 4] = [
-    ("decode", "*Path*run*", 1),
-    ("handle", "*Path*run*", 4),
-    ("ring", "*serve_rings*", 2),
-    ("look-up", "*Path*run*", 4),
+/// How much of a request's way; the function in which that happens; beside which of the live mappings.
+const PARTS: [(&str, &str, std::ops::Range<usize>); 6] = [
+    ("decode", "*Path*run*", 0..1),
+    ("handle", "*Path*run*", 0..4),
+    ("ring", "*serve_rings*", 0..2),
+    ("look-up", "*Path*run*", 0..4),
+    ("read", "*Path*run*", 0..1),
+    ("translated-read", "*Path*run*", 1..4),
 ];
 /// Live mappings.
 const LIVE: [u64; 4] = [0, 1_000, 100_000, 1_000_000];
@@ -33,12 +35,12 @@ pub fn run(root: &Path, args: &Args) -> Result<bool> {
     ensure!(build.status().context("starting cargo")?.success(), "the suites do not build");
     let program = target(root).join("release/suites");
     println!(
-        "instructions of one request, the mean of a 4 KiB map and its unmap, and of a device's look-up, by live mappings:"
+        "instructions of one request, the mean of a 4 KiB map and its unmap, of a device's look-up and its reads of 64 bits, by live mappings:"
     );
-    println!("{:<10}{}", "", LIVE.map(|live| format!("{live:>12}")).concat());
+    println!("{:<16}{}", "", LIVE.map(|live| format!("{live:>12}")).concat());
     for (part, function, rows) in PARTS {
-        let mut line = format!("{part:<10}");
-        for &live in LIVE.iter().take(rows) {
+        let mut line = format!("{part:<16}{}", " ".repeat(12 * rows.start));
+        for &live in &LIVE[rows] {
             let [few, many] = SIZES.map(|size| instructions(&program, part, function, (live, size)));
             let each = (many? - few?) as f64 / (SIZES[1] - SIZES[0]) as f64;
             line.push_str(&format!("{each:>12.0}"));

@@ -41,8 +41,17 @@ find_tasks() {
     done
 }
 
+# The guests' kernel and root file system, from the shared folder, which is slow.
+fetch() {
+    mkdir -p /guest
+    for file in guest-kernel guest-kernel-packed guest.img; do
+        [ -e "/guest/$file" ] || cp "/lab/$file" "/guest/$file"
+    done
+}
+
 # life NAME PROGRAM WORDS...: one life of a monitor; a second one when the guest crashed before its first word.
 life() {
+    fetch
     live "$@"
     [ -e /run/life-up ] && return
     tell retry "$1"
@@ -64,7 +73,7 @@ live() {
 }
 
 # A guest that is silent for this many seconds is ended.
-SILENCE=240
+SILENCE=900
 
 # Reads the guest's console and tells what it says.
 follow() {
@@ -101,7 +110,7 @@ peer() {
         mkdir -p /peer
         mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=loose,ro peer /peer || return 1
         for folder in dev proc sys; do mount --bind "/$folder" "/peer/$folder"; done
-        mount --bind /lab "/peer/mnt"
+        mount --bind /guest "/peer/mnt"
         mount -t tmpfs tmp /peer/tmp
     fi
     PATH=/usr/bin:/bin chroot /peer "$@"

@@ -47,7 +47,7 @@ enum Suite {
     },
     /// Maps and unmaps, for one who counts instructions from outside
     Path {
-        /// How much of a request's way: decode, handle, ring; or the device's own look-up
+        /// How much of a request's way: decode, handle, ring; or the device's own look-up, read or translated-read
         #[arg(long, value_parser = part)]
         part: Part,
         /// Mappings that live meanwhile
@@ -65,7 +65,9 @@ fn part(word: &str) -> Result<Part, String> {
         "handle" => Ok(Part::Handle),
         "ring" => Ok(Part::Ring),
         "look-up" => Ok(Part::LookUp),
-        _ => Err("decode, handle, ring or look-up".to_owned()),
+        "read" => Ok(Part::Read),
+        "translated-read" => Ok(Part::TranslatedRead),
+        _ => Err("decode, handle, ring, look-up, read or translated-read".to_owned()),
     }
 }
 

@@ -20,7 +20,7 @@ use vm_memory::{Bytes, GuestAddress};
 use super::Core;
 use super::chain::Chain;
 use super::events::FaultSink;
-use super::poll::{PollMode, Window};
+use super::poll::Window;
 use crate::virtio::{Activation, QueueHandle, VirtioInterrupt};
 
 const STOP: u64 = 0;
@@ -68,9 +68,9 @@ impl WorkerHandle {
         core: Arc<Mutex<Core>>,
         sink: Arc<FaultSink>,
         activation: Activation,
-        mode: PollMode,
+        window: Window,
     ) -> io::Result<WorkerHandle> {
-        let (worker, poller) = Worker::new(core, sink, activation, mode)?;
+        let (worker, poller) = Worker::new(core, sink, activation, window)?;
         let stop = worker.stop.clone();
         let thread =
             std::thread::Builder::new().name("virtio-iommu".into()).spawn(move || worker.run(poller))?;
@@ -96,7 +96,7 @@ impl Worker {
         core: Arc<Mutex<Core>>,
         sink: Arc<FaultSink>,
         activation: Activation,
-        mode: PollMode,
+        window: Window,
     ) -> io::Result<(Worker, Poller)> {
         let Activation { mem, interrupt, mut queues, .. } = activation;
         let mem =
@@ -119,7 +119,7 @@ impl Worker {
             events,
             stop,
             chain: Chain::new(),
-            window: Window::new(mode, base::usable_processors()),
+            window,
             answered: Instant::now(),
             finds: 0,
             awake: (Instant::now(), Duration::ZERO),
@@ -300,7 +300,7 @@ pub(super) fn serve_once(
     sink: Arc<FaultSink>,
     activation: Activation,
 ) -> io::Result<()> {
-    let (mut worker, _) = Worker::new(core, sink, activation, PollMode::Off)?;
+    let (mut worker, _) = Worker::new(core, sink, activation, Window::never())?;
     worker.drain();
     worker.deliver();
     Ok(())

@@ -1,25 +1,30 @@
+//! Where the worker looks, and where it does not.
+
 use std::time::Duration;
 
-use super::{LONGEST, PENALTY, PollMode, START, TRY, Window};
+use super::{JUDGED, LIKELY, LONGEST, LONGEST_PAUSE, PAUSE, PollMode, SHORTEST, TRY, Window, cost};
 
-const SOON: Duration = LONGEST;
-const LATE: Duration = Duration::from_millis(5);
+const SOON: Duration = SHORTEST;
+const LATE: Duration = JUDGED;
+
+/// Where a wake-up costs nothing that could be measured.
+fn window(mode: PollMode, processors: u32) -> Window {
+    Window::new(mode, Duration::ZERO, processors)
+}
 
 #[test]
-fn the_window_opens_when_kicks_come_soon_and_closes_when_they_come_late() {
-    let mut window = Window::new(PollMode::Auto, 2);
+fn the_worker_looks_once_kicks_have_come_soon_and_not_once_it_has_looked_in_vain() {
+    let mut window = window(PollMode::Auto, 2);
     assert_eq!(window.length(), Duration::ZERO, "it starts closed");
-    let mut lengths = Vec::new();
-    for _ in 0..12 {
-        window.woken(SOON);
-        lengths.push(window.length());
-    }
-    let opened = lengths.iter().position(|length| !length.is_zero());
-    assert_eq!(opened.map(|at| lengths[at]), Some(START));
-    assert!(lengths.is_sorted() && lengths[11] == LONGEST, "{lengths:?}");
-    for _ in 0..8 {
-        window.woken(LATE);
-    }
+    let looks = |window: &mut Window, idle| {
+        window.woken(idle);
+        !window.length().is_zero()
+    };
+    // Each sequence of gaps learns for itself, and the first ones are not those of a row of short ones.
+    let opened = (0..12).position(|_| looks(&mut window, SOON));
+    assert_eq!(opened, Some(3 + usize::from(LIKELY) - 1));
+    assert!((0..12).any(|_| !looks(&mut window, LATE)));
+    (0..8).for_each(|_| window.woken(LATE));
     assert_eq!(window.length(), Duration::ZERO);
 }
 
@@ -45,7 +50,7 @@ fn the_worker_learns_where_in_a_pattern_to_look() {
         ("nothing but maps", &[short]),
         ("always far apart", &[LATE]),
     ] {
-        let mut window = Window::new(PollMode::Auto, 2);
+        let mut window = window(PollMode::Auto, 2);
         let mut looks = [0; 2];
         for round in 0..40 {
             for (at, &gap) in pattern.iter().enumerate() {
@@ -64,35 +69,70 @@ fn the_worker_learns_where_in_a_pattern_to_look() {
 #[test]
 fn a_gap_that_a_slow_wake_up_hides_is_found_out() {
     let (gap, wake_up) = (Duration::from_micros(50), Duration::from_millis(1));
-    let mut window = Window::new(PollMode::Auto, 2);
+    let mut window = window(PollMode::Auto, 2);
     let answer = |window: &mut Window| next(window, gap, wake_up).0;
     let learning = (0..2 * TRY).filter(|_| !answer(&mut window)).count();
     assert_eq!(learning, TRY as usize);
     assert!((0..100).all(|_| answer(&mut window)), "each request is found by looking");
 }
 
+/// Time until the worker looks again, in steps of [`SOON`].
+fn pause(window: &mut Window) -> Duration {
+    let mut paused = Duration::ZERO;
+    while window.length().is_zero() && paused <= LONGEST_PAUSE {
+        window.woken(SOON);
+        paused += SOON;
+    }
+    paused
+}
+
 #[test]
 fn a_worker_that_shares_its_processor_does_not_look_for_a_while() {
-    let mut window = Window::new(PollMode::Auto, 2);
-    let open = |window: &mut Window| (0..8).for_each(|_| window.woken(SOON));
-    open(&mut window);
+    let mut window = window(PollMode::Auto, 2);
+    (0..8).for_each(|_| window.found());
     window.ran(LATE * 4 / 5, LATE);
     assert!(!window.length().is_zero(), "the kernel's own errands count for nothing");
-    window.ran(LATE / 2, LATE);
-    let closed = (0..PENALTY).take_while(|_| {
-        let closed = window.length().is_zero();
-        window.woken(SOON);
-        closed
-    });
-    assert_eq!(closed.count(), PENALTY as usize);
-    open(&mut window);
-    assert!(!window.length().is_zero(), "it opens again");
+    window.ran(LATE / 8, LATE / 4);
+    assert!(!window.length().is_zero(), "a moment says nothing");
+    (0..3).for_each(|_| window.ran(LATE / 8, LATE / 4));
+    assert_eq!(pause(&mut window), PAUSE);
+    (0..8).for_each(|_| window.found());
+    assert!(!window.length().is_zero(), "it looks again");
+}
+
+#[test]
+fn a_worker_that_goes_on_sharing_pauses_for_longer_each_time_and_begins_anew_after_a_good_time() {
+    let mut window = window(PollMode::Auto, 2);
+    let mut shared = |good: bool| {
+        (0..8).for_each(|_| window.found());
+        window.ran(if good { LATE } else { LATE / 2 }, LATE);
+        pause(&mut window)
+    };
+    assert_eq!([false; 4].map(&mut shared), [1, 2, 4, 8].map(|times| times * PAUSE));
+    assert_eq!([true, false].map(&mut shared), [Duration::ZERO, PAUSE]);
+    assert_eq!((0..12).map(|_| shared(false)).max(), Some(LONGEST_PAUSE));
+}
+
+#[test]
+fn a_look_lasts_as_long_as_what_it_saves() {
+    let (gap, slow) = (SHORTEST * 3, SHORTEST * 5);
+    for (cost, found) in [(Duration::ZERO, false), (slow, true)] {
+        let mut window = Window::new(PollMode::Auto, cost, 2);
+        (0..40).for_each(|_| _ = next(&mut window, gap, cost));
+        assert_eq!(next(&mut window, gap, cost).0, found, "a kick costs {cost:?}");
+    }
+    for (cost, length) in [(Duration::ZERO, SHORTEST), (slow, slow), (Duration::from_secs(1), LONGEST)] {
+        let mut window = Window::new(PollMode::Auto, cost, 2);
+        (0..8).for_each(|_| window.found());
+        assert_eq!(window.length(), length, "a kick costs {cost:?}");
+    }
+    assert!(!cost().is_zero(), "it was measured");
 }
 
 #[test]
 fn no_window_where_nobody_wants_one_or_there_is_one_processor() {
     for (mode, processors) in [(PollMode::Off, 8), (PollMode::Auto, 1)] {
-        let mut window = Window::new(mode, processors);
+        let mut window = window(mode, processors);
         window.woken(SOON);
         assert_eq!(window.length(), Duration::ZERO, "{mode:?} on {processors}");
     }
@@ -101,7 +141,7 @@ fn no_window_where_nobody_wants_one_or_there_is_one_processor() {
 #[test]
 fn a_fixed_window_follows_nobody() {
     let length = Duration::from_micros(70);
-    let mut window = Window::new(PollMode::Fixed(length), 1);
+    let mut window = window(PollMode::Fixed(length), 1);
     window.woken(LATE);
     window.ran(Duration::ZERO, LATE);
     assert_eq!(window.length(), length);
