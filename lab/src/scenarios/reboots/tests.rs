@@ -36,7 +36,7 @@ fn growth_from_life_to_life_is_noticed() {
         (|r| r.samples[1].descriptors = 10, "9 descriptors became 10"),
         (|r| r.samples[1].memory_kib = 2000, "1000 KiB of memory became 2000"),
         (|r| r.samples.clear(), "only at first"),
-        (|r| r.host_files = Some(117), "open files became Some(117)"),
+        (|r| r.host_files = Some(165), "open files became Some(165)"),
         (|r| r.host_memory_kib = Some(800_000), "memory of the host"),
         (|r| r.host_memory_kib = None, "memory of the host"),
     ];
