@@ -170,13 +170,14 @@ impl Bench {
     /// How often in a second `work` can be done.
     fn rate(&self, window: Duration, work: impl Fn(&Bench) -> Result<()>) -> Result<f64> {
         let start = Instant::now();
-        let mut done = 0u32;
+        let (mut done, mut batch) = (0u32, 1);
         loop {
-            // Looking at the clock may cost as much as a call: look now and then.
-            for _ in 0..8 {
+            // Looking at the clock may cost as much as a call: look now and then, but soon where a call takes long.
+            for _ in 0..batch {
                 work(self)?;
             }
-            done += 8;
+            done += batch;
+            batch = (2 * batch).min(8);
             let elapsed = start.elapsed();
             if elapsed >= window {
                 return Ok(f64::from(done) / elapsed.as_secs_f64());

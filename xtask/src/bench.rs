@@ -6,6 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::page::built;
+
 /// The options of the chore.
 #[derive(clap::Args)]
 pub struct Args {
@@ -33,7 +35,7 @@ pub fn run(root: &Path, args: &Args) -> Result<bool> {
     let mut build = Command::new("cargo");
     build.current_dir(root).args(["build", "--release", "--quiet", "--package", "suites"]);
     ensure!(build.status().context("starting cargo")?.success(), "the suites do not build");
-    let program = target(root).join("release/suites");
+    let program = built(root).join("release/suites");
     println!(
         "instructions of one request, the mean of a 4 KiB map and its unmap, of a device's look-up and its reads of 64 bits, by live mappings:"
     );
@@ -75,10 +77,6 @@ fn instructions(program: &Path, part: &str, function: &str, (live, size): (u64, 
 fn collected(text: &str) -> Option<u64> {
     let count = text.lines().find_map(|line| line.split_once("Collected : "))?.1.trim().parse().ok()?;
     (count > 0).then_some(count)
-}
-
-fn target(root: &Path) -> std::path::PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::Context;
 
 use crate::ci::{Step, Tests};
+use crate::page::built;
 
 /// Checks that a run can be put under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -107,8 +108,7 @@ pub fn run(root: &Path, args: &Args) -> anyhow::Result<bool> {
     };
     let mut command = Command::new("cargo");
     // A folder of its own: other flags would build everything anew, there and back.
-    let folder = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
-    command.args(plan.words).arg("--target-dir").arg(format!("{folder}/{}", plan.name));
+    command.args(plan.words).arg("--target-dir").arg(built(root).join(plan.name));
     command.arg("--").args(plan.after).envs(plan.env.iter().copied());
     let step = Step { name: plan.name.into(), command, tests: Tests::Expected };
     let outcome = step.run(root, &mut std::io::stdout());

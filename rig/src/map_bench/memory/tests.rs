@@ -1,4 +1,13 @@
-use super::huge_kib;
+use super::{LARGE, PAGE, STRIDE, huge_kib, pages};
+
+#[test]
+fn scattered_pages_are_all_touched_and_neighbours_never_in_a_row() {
+    let order: Vec<u64> = pages(STRIDE).collect();
+    assert!(order.windows(2).all(|pair| pair[0].abs_diff(pair[1]) > 1));
+    let mut sorted = order;
+    sorted.sort_unstable();
+    assert!(sorted.iter().copied().eq(0..LARGE / PAGE));
+}
 
 #[test]
 fn huge_pages_of_all_mappings_are_added() {
