@@ -128,7 +128,7 @@ impl Window {
     pub(super) fn found(&mut self) {
         if self.is_tried() {
             // Kicks have told nothing about this guest's gaps: each sequence is to be tried anew.
-            (self.scores, self.skipped) = ([SURE; PATTERNS], [0; PATTERNS]);
+            (self.scores, self.skipped) = ([LIKELY; PATTERNS], [0; PATTERNS]);
         }
         self.scores[self.gaps] = SURE;
         self.remember(true);
