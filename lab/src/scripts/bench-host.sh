@@ -1,6 +1,8 @@
 # The host's side of the benchmark: lives of virtual machine monitors, and what the host's own counters say meanwhile. What is
 # measured goes to the console as lines "@bench KEY ...", which `cargo lab bench` reads.
 
+. /lib/common.sh
+
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 
 tell() { echo "@bench $*"; }
@@ -41,17 +43,9 @@ find_tasks() {
     done
 }
 
-# The guests' kernel and root file system, from the shared folder, which is slow.
-fetch() {
-    mkdir -p /guest
-    for file in guest-kernel guest-kernel-packed guest.img; do
-        [ -e "/guest/$file" ] || cp "/lab/$file" "/guest/$file"
-    done
-}
-
 # life NAME PROGRAM WORDS...: one life of a monitor; a second one when the guest crashed before its first word.
 life() {
-    fetch
+    for file in guest-kernel guest-kernel-packed guest.img; do fetch "/guest/$file"; done
     live "$@"
     [ -e /run/life-up ] && return
     tell retry "$1"

@@ -140,12 +140,6 @@ typed() {
     done
 }
 
-# fetch PATH: a file of /guest, which is made when it is first wanted: the shared folder is slow.
-fetch() {
-    mkdir -p /guest
-    [ -e "$1" ] || cp "/lab/$(basename "$1")" "$1"
-}
-
 # renew WORDS...: fresh copies of the data disks that options name, so that one guest finds nothing of another.
 renew() {
     for word in "$@"; do

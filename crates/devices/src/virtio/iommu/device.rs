@@ -1,7 +1,6 @@
 //! The device as its transport and the rest of the machine see it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base::GuestMem;
 use data_model::{PageMask, Span};
@@ -18,7 +17,7 @@ use super::Core;
 use super::counters::RequestCounters;
 use super::events::{EndpointFaults, FaultSink};
 use super::msi::{Messages, TranslatedMsi};
-use super::poll::{self, PollMode, Window};
+use super::poll::{PollMode, Window};
 use super::worker::WorkerHandle;
 use crate::irq::MsiController;
 use crate::virtio::{ActivateError, Activation, Dma, DmaView, VirtioDevice};
@@ -75,9 +74,8 @@ pub enum ViommuError {
 pub struct Viommu {
     pub(super) core: Arc<Mutex<Core>>,
     pub(super) sink: Arc<FaultSink>,
-    poll: PollMode,
-    /// What a request costs that finds the worker asleep; known when the worker decides for itself.
-    wake_up: Duration,
+    /// What each worker begins with.
+    window: Window,
     worker: Option<WorkerHandle>,
 }
 
@@ -127,17 +125,14 @@ impl Viommu {
             host_failures: 0,
             sink: sink.clone(),
         };
-        let (poll, wake_up) = (PollMode::Off, Duration::ZERO);
-        Ok(Viommu { core: Arc::new(Mutex::new(core)), sink, poll, wake_up, worker: None })
+        let window = Window::never();
+        Ok(Viommu { core: Arc::new(Mutex::new(core)), sink, window, worker: None })
     }
 
     /// The same device, whose worker looks for requests as `mode` says. To decide for itself it measures first what it takes to
     /// be woken, some ten times.
     pub fn polling(mut self, mode: PollMode) -> Viommu {
-        self.poll = mode;
-        if mode == PollMode::Auto && base::usable_processors() > 1 {
-            self.wake_up = poll::cost();
-        }
+        self.window = Window::here(mode);
         self
     }
 
@@ -259,8 +254,8 @@ impl VirtioDevice for Viommu {
 
     fn activate(&mut self, activation: Activation) -> Result<(), ActivateError> {
         self.core.lock().features = activation.features;
-        let window = Window::new(self.poll, self.wake_up, base::usable_processors());
-        let started = WorkerHandle::start(self.core.clone(), self.sink.clone(), activation, window);
+        let (core, sink, window) = (self.core.clone(), self.sink.clone(), self.window.clone());
+        let started = WorkerHandle::start(core, sink, activation, window);
         self.worker = Some(started.map_err(ActivateError::of(NAME))?);
         Ok(())
     }

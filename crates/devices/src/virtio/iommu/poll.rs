@@ -53,12 +53,12 @@ pub enum PollMode {
     Fixed(Duration),
 }
 
-/// How long to look now.
+/// How long to look now. A clone of a new one is a new one.
+#[derive(Clone)]
 pub(super) struct Window {
     mode: PollMode,
-    /// What a request costs that finds the worker asleep, and how long a look lasts.
+    /// What a request costs that finds the worker asleep.
     cost: Duration,
-    look: Duration,
     /// By what came before: how likely a short gap is next, and how many gaps have passed without a look.
     scores: [u8; PATTERNS],
     skipped: [u32; PATTERNS],
@@ -72,7 +72,7 @@ pub(super) struct Window {
 }
 
 /// What a request costs on this machine, which has several processors, when it finds the worker asleep.
-pub(super) fn cost() -> Duration {
+fn cost() -> Duration {
     match wake_up::latency() {
         Ok(latency) => {
             log::debug!("virtio-iommu: to be woken takes {latency:?}");
@@ -86,12 +86,18 @@ pub(super) fn cost() -> Duration {
 }
 
 impl Window {
+    /// The window on this machine. Where the worker decides for itself, what it takes to be woken is measured first, some ten times.
+    pub(super) fn here(mode: PollMode) -> Window {
+        let processors = base::usable_processors();
+        let cost = if mode == PollMode::Auto && processors > 1 { cost() } else { Duration::ZERO };
+        Window::new(mode, cost, processors)
+    }
+
     /// The window on a machine with so many processors for us, where a request that finds the worker asleep costs so much.
-    pub(super) fn new(mode: PollMode, cost: Duration, processors: u32) -> Window {
+    fn new(mode: PollMode, cost: Duration, processors: u32) -> Window {
         Window {
             mode: if mode == PollMode::Auto && processors < 2 { PollMode::Off } else { mode },
             cost,
-            look: cost.clamp(SHORTEST, LONGEST),
             scores: [0; PATTERNS],
             skipped: [0; PATTERNS],
             gaps: 0,
@@ -102,7 +108,6 @@ impl Window {
     }
 
     /// A window that never opens.
-    #[cfg(any(test, feature = "testkit"))]
     pub(super) fn never() -> Window {
         Window::new(PollMode::Off, Duration::ZERO, 1)
     }
@@ -111,9 +116,14 @@ impl Window {
     pub(super) fn length(&self) -> Duration {
         match self.mode {
             PollMode::Fixed(length) => length,
-            PollMode::Auto if self.looks() => self.look,
+            PollMode::Auto if self.looks() => self.look(),
             PollMode::Auto | PollMode::Off => Duration::ZERO,
         }
+    }
+
+    /// How long a look lasts.
+    fn look(&self) -> Duration {
+        self.cost.clamp(SHORTEST, LONGEST)
     }
 
     fn looks(&self) -> bool {
@@ -145,7 +155,7 @@ impl Window {
             return;
         }
         let looked = self.looks();
-        let soon = !looked && idle <= self.look + self.cost;
+        let soon = !looked && idle <= self.look() + self.cost;
         let (score, skipped) = (&mut self.scores[self.gaps], &mut self.skipped[self.gaps]);
         if looked {
             (*score, *skipped) = (score.saturating_sub(IN_VAIN), 0);

@@ -22,11 +22,11 @@ const LIMIT: Duration = Duration::from_millis(50);
 pub(super) fn latency() -> io::Result<Duration> {
     let (event, mut poller) = (new_event()?, Poller::new()?);
     poller.add(&event, 0)?;
-    let (ask, heard) = (event.try_clone()?, AtomicU32::new(0));
+    let heard = AtomicU32::new(0);
     thread::scope(|scope| {
         let sleeper = || sleep(&event, &mut poller, &heard);
         let sleeper = thread::Builder::new().name("wake-up".into()).spawn_scoped(scope, sleeper)?;
-        let samples: io::Result<Vec<_>> = (1..=ROUNDS).map(|round| wake(&ask, &heard, round)).collect();
+        let samples: io::Result<Vec<_>> = (1..=ROUNDS).map(|round| wake(&event, &heard, round)).collect();
         sleeper.join().map_err(|_| io::Error::other("the thread that is to be woken has died"))??;
         let mut samples = samples?;
         samples.sort_unstable();
@@ -45,10 +45,10 @@ fn sleep(event: &EventFd, poller: &mut Poller, heard: &AtomicU32) -> io::Result<
     Ok(())
 }
 
-fn wake(ask: &EventFd, heard: &AtomicU32, round: u32) -> io::Result<Duration> {
+fn wake(event: &EventFd, heard: &AtomicU32, round: u32) -> io::Result<Duration> {
     spin_until(PAUSE, || false);
     let begun = Instant::now();
-    ask.write(1)?;
+    event.write(1)?;
     spin_until(LIMIT, || heard.load(Ordering::Acquire) >= round);
     Ok(begun.elapsed())
 }
