@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use serde::Serialize;
 
+use crate::exit_bench::{self, Exits};
 use crate::map_bench::{self, Figures, Plan};
 use crate::read_bench::{self, Reads};
 use crate::statistics::{Percentiles, median};
@@ -35,6 +36,13 @@ pub struct ReadBench {
     /// The block device
     #[arg(long)]
     path: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// `rig exit-bench`.
+#[derive(Args)]
+pub struct ExitBench {
     #[command(flatten)]
     common: Common,
 }
@@ -78,6 +86,14 @@ impl ReadBench {
     }
 }
 
+impl ExitBench {
+    /// Measures and prints.
+    pub fn run(&self) -> Result<()> {
+        let common = &self.common;
+        common.print(&exit_bench::measure(common.runs, common.window())?, exits)
+    }
+}
+
 impl Common {
     fn window(&self) -> Duration {
         Duration::from_millis(self.window)
@@ -105,6 +121,10 @@ fn maps(figures: &Figures) -> String {
 
 fn reads(figures: &Reads) -> String {
     rate("4 KiB direct reads", &figures.per_second) + &latency("4 KiB direct read", &figures.latency)
+}
+
+fn exits(figures: &Exits) -> String {
+    latency("access answered in an exit", &figures.access)
 }
 
 fn latency(name: &str, runs: &[Percentiles]) -> String {

@@ -1,7 +1,7 @@
 //! `rig CHECK …`: checks and measurements of VFIO, made by a process on a host or in a guest.
 //!
 //! `kernel-diff` and `oracle` hold the kernel and the product's own use of it against models; inside a guest `in-guest` and
-//! `space` are a user of VFIO, `hostile` and `revoke` drive virtio devices themselves; `map-bench` and `read-bench` measure;
+//! `space` are a user of VFIO, `hostile` and `revoke` drive virtio devices themselves; `map-bench`, `read-bench` and `exit-bench` measure;
 //! `hold-vm` keeps an emulated host alive. Runs as root; the exit code says whether all went well.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "the figures are its output")]
@@ -10,6 +10,7 @@ mod bench;
 mod binding;
 mod death;
 mod diff;
+mod exit_bench;
 mod hold;
 mod host;
 mod hostile;
@@ -138,6 +139,8 @@ enum Check {
     MapBench(bench::MapBench),
     /// What a direct read of 4 KiB from a block device costs
     ReadBench(bench::ReadBench),
+    /// In a guest: what an access costs that the monitor answers in the processor's exit
+    ExitBench(bench::ExitBench),
 }
 
 fn main() -> ExitCode {
@@ -161,6 +164,7 @@ fn main() -> ExitCode {
         Check::Space { seed } => space::run(seed).map(passed),
         Check::MapBench(bench) => bench.run(),
         Check::ReadBench(bench) => bench.run(),
+        Check::ExitBench(bench) => bench.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -27,8 +27,8 @@ pub struct Extent {
 
 /// Everything, the floor first and last.
 pub fn steps(arch: Arch, extent: &Extent) -> Vec<Step> {
-    let mut steps = vec![floor("floor-before", extent)];
-    let all = "disk,idle,maps";
+    let mut steps = vec![floor("floor-before", extent), busy_floor(extent)];
+    let all = "disk,idle,exits,maps";
     let life = |name: &str, words: String| step(name, &format!("life {name} {words}"));
     if extent.with_qemu {
         steps.push(life(QEMU, qemu(arch, true, &params(arch.console(), all, extent))));
@@ -57,9 +57,17 @@ fn step(name: &str, shell: &str) -> Step {
 }
 
 fn floor(name: &str, extent: &Extent) -> Step {
+    step(name, &format!("tell floor \"$({})\"", floor_words(extent)))
+}
+
+/// The floor while the other processors have work, as they have when a guest and the device's thread both run.
+fn busy_floor(extent: &Extent) -> Step {
+    step("floor-busy", &format!("tell floor-busy \"$(beside_work {})\"", floor_words(extent)))
+}
+
+fn floor_words(extent: &Extent) -> String {
     let Extent { runs, window, live, .. } = extent;
-    let words = format!("rig map-bench --device $NVME --runs {runs} --window {window} --live {live} --json");
-    step(name, &format!("tell floor \"$({words})\""))
+    format!("rig map-bench --device $NVME --runs {runs} --window {window} --live {live} --json")
 }
 
 /// The guest's kernel command line.

@@ -51,6 +51,13 @@ pub struct Reads {
     pub latency: Vec<Percentiles>,
 }
 
+/// What `rig exit-bench --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Exits {
+    /// One access, one entry for each run.
+    pub access: Vec<Percentiles>,
+}
+
 /// What the host's counters said from one mark of the guest to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counted {
@@ -75,6 +82,8 @@ pub struct Life {
     pub reads: Option<Reads>,
     /// Maps and unmaps.
     pub maps: Option<Maps>,
+    /// Accesses that the monitor answers in the processor's exit.
+    pub exits: Option<Exits>,
     /// Counters of the host by what the guest did meanwhile.
     pub counted: BTreeMap<String, Counted>,
     /// Resident memory of its processes without shared memory, in KiB.
@@ -88,6 +97,8 @@ pub struct Life {
 pub struct Readings {
     /// The host's own process, before and after the guests.
     pub floor: Vec<Maps>,
+    /// The same while the host's other processors had work.
+    pub busy_floor: Option<Maps>,
     /// Second tries, after a guest that crashed before its first word.
     pub retries: u32,
     /// In the order of their names.
@@ -104,6 +115,7 @@ impl Readings {
             match (key, &name) {
                 ("retry", _) => readings.retries += 1,
                 ("floor", _) => readings.floor.extend(serde_json::from_str::<Maps>(rest).ok()),
+                ("floor-busy", _) => readings.busy_floor = serde_json::from_str(rest).ok(),
                 // A second life of one name is a second try.
                 ("life", _) => {
                     readings.lives.insert(rest.to_owned(), Life::default());
@@ -153,6 +165,7 @@ impl Life {
             }
             "result" => match rest.split_once(' ') {
                 Some(("reads", json)) => self.reads = serde_json::from_str(json).ok(),
+                Some(("exits", json)) => self.exits = serde_json::from_str(json).ok(),
                 Some(("maps", json)) => self.maps = serde_json::from_str(json).ok(),
                 _ => {}
             },

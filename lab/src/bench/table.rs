@@ -14,7 +14,7 @@ pub const UNPOLLED: &str = "mixvm-poll-off";
 pub const WITHOUT: &str = "-no-viommu";
 /// Middle of the names of lives that only start.
 pub const START: &str = "-start-";
-/// Pairs that a guest does while the host counts.
+/// Pairs that a guest does while the host counts, more than in the count of what the program costs by itself.
 const COUNTED_PAIRS: f64 = 2000.0;
 
 /// What is wanted of mixvm.
@@ -43,6 +43,8 @@ pub struct Row {
     pub unit: &'static str,
     /// By a process of the host.
     pub floor: Option<f64>,
+    /// The same while the host's other processors have work.
+    pub busy_floor: Option<f64>,
     /// By a guest behind QEMU.
     pub qemu: Option<f64>,
     /// By a guest behind mixvm.
@@ -137,6 +139,7 @@ impl Lives<'_> {
             work,
             unit,
             floor: value(&self.floor),
+            busy_floor: self.readings.busy_floor.as_ref().and_then(&value),
             qemu: of(QEMU),
             mixvm: of(MIXVM),
             unpolled: of(UNPOLLED),
@@ -165,13 +168,17 @@ impl Lives<'_> {
         value: impl Fn(&str) -> Option<f64>,
     ) -> Row {
         let [qemu, mixvm, unpolled] = [QEMU, MIXVM, UNPOLLED].map(value);
-        Row { work: work.to_owned(), unit, floor: None, qemu, mixvm, unpolled, target }
+        Row { work: work.to_owned(), unit, floor: None, busy_floor: None, qemu, mixvm, unpolled, target }
     }
 
     fn whole_guest(&self) -> Vec<Row> {
         let reads = |name: &str| median(self.life(name)?.reads.as_ref()?.per_second.iter().copied());
         let beside = |name: &str| reads(&format!("{}{WITHOUT}", name.trim_end_matches("-poll-off")));
         let counted = |name: &str, what: &str| self.life(name)?.counted.get(what).copied();
+        let a_pair = |name: &str, of: fn(&Counted) -> u64| {
+            let risen = of(&counted(name, "pairs")?).saturating_sub(of(&counted(name, "few")?));
+            Some(risen as f64 / COUNTED_PAIRS)
+        };
         let idle = |of: fn(&Counted) -> u64| move |name: &str| counted(name, "idle").map(|it| of(&it) as f64);
         vec![
             self.of_lives("NVMe reads of 4 KiB", "/s", Target::None, reads),
@@ -183,10 +190,14 @@ impl Lives<'_> {
                 |name| Some(reads(name)? / beside(name)?),
             ),
             self.of_lives("exits from the guest for one pair", "", Target::None, |name| {
-                Some(counted(name, "pairs")?.exits as f64 / COUNTED_PAIRS)
+                a_pair(name, |it| it.exits)
+            }),
+            self.of_lives("an access that is answered in the exit, p50", "µs", Target::None, |name| {
+                let runs = &self.life(name)?.exits.as_ref()?.access;
+                median(runs.iter().map(|run| run.p50 as f64 / 1000.0))
             }),
             self.of_lives("monitor's processor time for one pair", "µs", Target::None, |name| {
-                Some(counted(name, "pairs")?.ticks as f64 * 10_000.0 / COUNTED_PAIRS)
+                Some(a_pair(name, |it| it.ticks)? * 10_000.0)
             }),
             self.of_lives(
                 "wake-ups of the worker in 5 s of an idle guest",

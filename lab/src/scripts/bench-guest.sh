@@ -29,6 +29,14 @@ disk() {
     measure reads read-bench --path /dev/nvme0n1
 }
 
+exits() { measure exits exit-bench; }
+
+count() { # count NAME PAIRS: the host counts meanwhile; what the program costs by itself is the same for few and for many
+    say begin "$1"
+    rig map-bench --device "$bdf" --pairs "$2"
+    say end "$1"
+}
+
 idle() {
     sync
     sleep 2
@@ -47,9 +55,8 @@ maps() {
     echo "$bdf" >/sys/bus/pci/drivers_probe
     # Once before the host counts: it also finds out whether that works at all.
     rig map-bench --device "$bdf" --pairs 100 || say fail "cannot map"
-    say begin pairs
-    rig map-bench --device "$bdf" --pairs 2000
-    say end pairs
+    count few 100
+    count pairs 2100
     measure maps map-bench --device "$bdf" --live "$(param lab.live)"
     echo "$bdf" >/sys/bus/pci/drivers/vfio-pci/unbind
 }

@@ -10,6 +10,18 @@ tell() { echo "@bench $*"; }
 # Time since the host's start in hundredths of a second.
 hundredths() { cut -d' ' -f1 /proc/uptime | tr -d .; }
 
+# beside_work WORDS...: does it while each other processor of the host has work.
+beside_work() {
+    others=
+    for _ in $(seq 2 "$(nproc)"); do
+        while :; do :; done &
+        others="$others $!"
+    done
+    "$@"
+    kill $others
+    wait
+}
+
 # members PROGRAM: the processes that run it.
 members() {
     for process in /proc/[0-9]*; do

@@ -6,6 +6,7 @@ fn longer_bars_are_slower_and_rows_without_a_floor_are_left_out() {
     let row = Row {
         work: "a < b".into(),
         unit: "/s",
+        busy_floor: None,
         floor: Some(1000.0),
         qemu: Some(10.0),
         mixvm: Some(500.0),

@@ -7,6 +7,7 @@ fn outcome() -> Outcome {
         work: "4 KiB map".into(),
         unit: "µs",
         floor: Some(9.0),
+        busy_floor: Some(13.5),
         qemu: Some(180.0),
         mixvm: Some(18.0),
         unpolled: None,
@@ -36,7 +37,7 @@ fn figures_replace_those_of_their_architecture_only() {
     let new = placed(&page, &outcome()).unwrap();
     assert!(!new.contains("old") && new.contains("kept") && new.starts_with("a\n"), "{new}");
     assert!(
-        new.contains("| 4 KiB map | 9.00 µs | 180 µs (×20.0) | 18.0 µs (×2.00) | – | at most ×3.00: yes |"),
+        new.contains("| 4 KiB map | 9.00 µs | 13.5 µs (×1.50) | 180 µs (×20.0) | 18.0 µs (×2.00) | – | at most ×3.00: yes |"),
         "{new}"
     );
     assert_eq!(placed(&new, &outcome()).as_deref(), Some(new.as_str()), "writing twice changes nothing");

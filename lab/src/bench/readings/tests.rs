@@ -7,7 +7,7 @@ fn a_console_becomes_readings() {
     let console = format!(
         "noise\n@bench floor {MAPS}\n@bench life qemu-1\r\n@bench up 345\n@bench span idle 1 2 3 4 11 22 33 44\n\
          @bench own-kib 9000 3\n@bench result maps {MAPS}\n@bench died\n@bench up 1\n@bench life mixvm-1\n@bench fail no disk\n\
-         @bench died\n@bench floor {MAPS}\n"
+         @bench result exits {{\"access\":[{{\"p50\":7,\"p99\":8}}]}}\n@bench died\n@bench floor-busy {MAPS}\n@bench floor {MAPS}\n"
     );
     let readings = Readings::read(&console);
     let qemu = &readings.lives["qemu-1"];
@@ -16,6 +16,8 @@ fn a_console_becomes_readings() {
     assert_eq!(qemu.maps.as_ref().unwrap().map[0].p50, 9);
     assert_eq!(readings.lives["mixvm-1"].failures, ["no disk"]);
     assert_eq!(readings.lives["mixvm-1"].up, None, "what nobody said is missing");
+    assert_eq!(readings.lives["mixvm-1"].exits.as_ref().unwrap().access[0].p50, 7);
+    assert_eq!(readings.busy_floor.as_ref().unwrap().map[0].p50, 9, "and it is no part of the floor");
     let floor = readings.floor();
     assert_eq!((floor.map.len(), floor.pairs.len()), (2, 1));
     assert_eq!(floor.pairs[0].per_second, [5.0, 7.0, 5.0, 7.0]);

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::{MIXVM, QEMU, Row, Target, rows};
-use crate::bench::readings::{Counted, Life, Maps, Pairs, Percentiles, Readings, Reads};
+use crate::bench::readings::{Counted, Exits, Life, Maps, Pairs, Percentiles, Readings, Reads};
 
 fn maps(map: u64, rate: f64) -> Maps {
     let runs = vec![Percentiles { p50: map, p99: 2 * map }; 3];
@@ -22,7 +22,12 @@ fn life(map: u64, rate: f64, up: f64) -> Life {
         up: Some(up),
         reads: Some(Reads { per_second: vec![rate], latency: Vec::new() }),
         maps: Some(maps(map, rate)),
-        counted: BTreeMap::from([("idle".into(), idle), ("pairs".into(), Counted { exits: 4000, ..idle })]),
+        counted: BTreeMap::from([
+            ("idle".into(), idle),
+            ("few".into(), Counted { exits: 500, ..idle }),
+            ("pairs".into(), Counted { exits: 4500, ..idle }),
+        ]),
+        exits: Some(Exits { access: vec![Percentiles { p50: map / 4, p99: map }] }),
         own_kib: Some(30 << 10),
         ..Life::default()
     }
@@ -38,7 +43,7 @@ fn readings() -> Readings {
         ("mixvm-poll-off", life(60_000, 300.0, 100.0)),
     ];
     let lives = lives.map(|(name, life)| (name.to_owned(), life)).into();
-    Readings { floor: vec![maps(9000, 3000.0)], retries: 0, lives }
+    Readings { floor: vec![maps(9000, 3000.0)], busy_floor: Some(maps(14_000, 2000.0)), retries: 0, lives }
 }
 
 fn row<'a>(rows: &'a [Row], work: &str) -> &'a Row {
@@ -50,12 +55,13 @@ fn each_row_takes_its_own_values() {
     let rows = rows(&readings());
     let map = row(&rows, "4 KiB map, p50");
     assert_eq!(
-        (map.floor, map.qemu, map.mixvm, map.unpolled),
-        (Some(9.0), Some(180.0), Some(20.0), Some(60.0))
+        (map.floor, map.busy_floor, map.qemu, map.mixvm, map.unpolled),
+        (Some(9.0), Some(14.0), Some(180.0), Some(20.0), Some(60.0))
     );
     assert_eq!(row(&rows, "40 live").mixvm, Some(1000.0));
     assert_eq!(row(&rows, "÷").mixvm, Some(1.0));
     assert_eq!(row(&rows, "exits").mixvm, Some(2.0));
+    assert_eq!(row(&rows, "answered in the exit").mixvm, Some(5.0));
     assert_eq!(row(&rows, "start").mixvm, Some(3.0), "the median of the lives that are alike");
     assert_eq!(row(&rows, "resident").mixvm, Some(30.0));
     let left = row(&rows, "part of the reads");
@@ -78,6 +84,7 @@ fn a_target_is_met_or_not_or_cannot_be_told() {
             work: String::new(),
             unit: "",
             floor: Some(9.0),
+            busy_floor: None,
             qemu: Some(180.0),
             mixvm: Some(20.0),
             unpolled: None,

@@ -186,12 +186,12 @@ impl Worker {
             return false;
         }
         loop {
-            for _ in 0..LOOKS {
-                match available(&self.requests.queue, &self.mem) {
-                    Some(0) => std::hint::spin_loop(),
-                    _ => return self.found(),
-                }
+            if !(0..LOOKS).all(|_| available(&self.requests.queue, &self.mem) == Some(0)) {
+                return self.found();
             }
+            // Once for many looks: a host that is a guest itself may have to leave guest mode for it (pause-loop exiting), and
+            // an emulator takes a lock that the guest's disk waits for.
+            std::hint::spin_loop();
             self.deliver_waiting();
             if self.stop.asked.load(Ordering::Relaxed) {
                 return false;
