@@ -1,12 +1,17 @@
-//! The same locks over those of loom, which runs a test once for every order that its threads can take.
+//! The same locks for a checker: over those of loom, which runs a test once for every order that its threads can take, or, for
+//! miri, over those of the standard library.
 //!
-//! In place of the real ones under `--cfg loom`; see `cargo xtask deep loom`.
+//! In place of the real ones under `--cfg loom` and under miri; see `cargo xtask deep`. The real ones wait by a
+//! system call that they hand a reference where it takes a pointer, which miri refuses.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 
+#[cfg(loom)]
 use loom::sync;
+#[cfg(not(loom))]
+use std::sync;
 
 /// As `parking_lot::Mutex`.
 #[derive(Debug, Default)]

@@ -1,12 +1,12 @@
-//! Locks of the house: no poisoning, one place to exchange them for a model checker's (`--cfg loom`).
+//! Locks of the house: no poisoning, one place to exchange them for a checker's (`--cfg loom`, miri).
 
-#[cfg(loom)]
+#[cfg(any(loom, miri))]
 mod checked;
 mod versioned;
 
-#[cfg(loom)]
+#[cfg(any(loom, miri))]
 pub use checked::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
-#[cfg(not(loom))]
+#[cfg(not(any(loom, miri)))]
 pub use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use versioned::{Use, Versioned};
 
