@@ -7,11 +7,10 @@
 use std::sync::atomic::{Ordering, fence};
 
 use base::GuestMem;
-use virtio_queue::DescriptorChain;
-use virtio_queue::desc::split::Descriptor;
+use virtio_iommu_spec::MAX_REQUEST_SIZE;
 use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
 
-use virtio_iommu_spec::MAX_REQUEST_SIZE;
+use super::ring::{Descriptor, Descriptors};
 
 /// A chain taken apart; reused from request to request, so that the path allocates nothing once it is warm.
 pub(super) struct Chain {
@@ -29,12 +28,12 @@ impl Chain {
 
     /// Reads a chain. A chain that loops or leaves the table ends early in the iterator; what is missing then shows as
     /// a part that is too small.
-    pub(super) fn load(&mut self, descriptors: DescriptorChain<&GuestMem>, mem: &GuestMem) {
+    pub(super) fn load(&mut self, descriptors: Descriptors, mem: &GuestMem) {
         (self.request_len, self.malformed) = (0, false);
         self.writable.clear();
         for descriptor in descriptors {
-            if descriptor.is_write_only() {
-                self.writable.push((descriptor.addr(), descriptor.len()));
+            if descriptor.is_writable() {
+                self.writable.push((descriptor.address, descriptor.len));
             } else {
                 self.read(&descriptor, mem);
             }
@@ -47,10 +46,11 @@ impl Chain {
             return;
         }
         let room = &mut self.request[self.request_len..MAX_REQUEST_SIZE];
-        let len = room.len().min(descriptor.len() as usize);
-        match mem.read_slice(&mut room[..len], descriptor.addr()) {
-            Ok(()) => self.request_len += len,
-            Err(_) => self.malformed = true,
+        let len = room.len().min(descriptor.len as usize);
+        if read(mem, descriptor.address, &mut room[..len]) {
+            self.request_len += len;
+        } else {
+            self.malformed = true;
         }
     }
 
@@ -67,7 +67,7 @@ impl Chain {
                 break;
             }
             let part = left.min(u64::from(*size));
-            if part > 0 && !mem.check_range(*address, part as usize) {
+            if part > 0 && !is_ram(mem, *address, part as usize) {
                 return false;
             }
             left -= part;
@@ -86,7 +86,7 @@ impl Chain {
             }
             let (part, after) = rest.split_at(rest.len().min(size - skip));
             let Some(place) = address.0.checked_add(skip as u64) else { return false };
-            if mem.write_slice(part, GuestAddress(place)).is_err() {
+            if !write(mem, GuestAddress(place), part) {
                 return false;
             }
             (skip, rest) = (0, after);
@@ -98,4 +98,24 @@ impl Chain {
         fence(Ordering::Release);
         rest.is_empty()
     }
+}
+
+// What lies in one piece of RAM, as nearly everything does, needs one look-up; what does not is put together.
+
+fn read(mem: &GuestMem, address: GuestAddress, bytes: &mut [u8]) -> bool {
+    match mem.get_slice(address, bytes.len()) {
+        Ok(slice) => slice.copy_to(bytes) == bytes.len(),
+        Err(_) => mem.read_slice(bytes, address).is_ok(),
+    }
+}
+
+fn write(mem: &GuestMem, address: GuestAddress, bytes: &[u8]) -> bool {
+    match mem.get_slice(address, bytes.len()) {
+        Ok(slice) => slice.write_slice(bytes, 0).is_ok(),
+        Err(_) => mem.write_slice(bytes, address).is_ok(),
+    }
+}
+
+fn is_ram(mem: &GuestMem, address: GuestAddress, len: usize) -> bool {
+    mem.get_slice(address, len).is_ok() || mem.check_range(address, len)
 }

@@ -6,21 +6,19 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use base::{EventFd, GuestMem, Poller};
 use sync::Mutex;
-use virtio_bindings::bindings::virtio_ring::VRING_AVAIL_F_NO_INTERRUPT;
 use virtio_iommu_spec::{EVENT_QUEUE, FAULT_SIZE, REQUEST_QUEUE};
-use virtio_queue::{Queue, QueueT};
-use vm_memory::{Bytes, GuestAddress};
 
 use super::Core;
 use super::chain::Chain;
 use super::events::FaultSink;
 use super::poll::Window;
+use super::ring::DirectRing;
 use crate::virtio::{Activation, QueueHandle, VirtioInterrupt};
 
 const STOP: u64 = 0;
@@ -42,13 +40,26 @@ struct Stop {
     event: EventFd,
 }
 
-struct Worker {
+/// What a worker is made of, before its thread runs.
+struct Parts {
     core: Arc<Mutex<Core>>,
     sink: Arc<FaultSink>,
     mem: Arc<GuestMem>,
     interrupt: Arc<dyn VirtioInterrupt>,
     requests: QueueHandle,
     events: Option<QueueHandle>,
+    stop: Arc<Stop>,
+    window: Window,
+}
+
+struct Worker<'m> {
+    core: Arc<Mutex<Core>>,
+    sink: Arc<FaultSink>,
+    mem: &'m GuestMem,
+    interrupt: Arc<dyn VirtioInterrupt>,
+    kick: EventFd,
+    requests: DirectRing<'m>,
+    events: Events<'m>,
     stop: Arc<Stop>,
     chain: Chain,
     window: Window,
@@ -62,6 +73,16 @@ struct Worker {
     broken: bool,
 }
 
+/// The driver's buffers for faults.
+enum Events<'m> {
+    /// It gave none.
+    None,
+    /// They are taken from here.
+    Ring(DirectRing<'m>),
+    /// It gave a ring that is no place for one.
+    Nowhere,
+}
+
 impl WorkerHandle {
     /// Starts the worker on the driver's queues.
     pub(super) fn start(
@@ -70,10 +91,10 @@ impl WorkerHandle {
         activation: Activation,
         window: Window,
     ) -> io::Result<WorkerHandle> {
-        let (worker, poller) = Worker::new(core, sink, activation, window)?;
-        let stop = worker.stop.clone();
+        let (parts, poller) = Parts::new(core, sink, activation, window)?;
+        let stop = parts.stop.clone();
         let thread =
-            std::thread::Builder::new().name("virtio-iommu".into()).spawn(move || worker.run(poller))?;
+            std::thread::Builder::new().name("virtio-iommu".into()).spawn(move || parts.run(poller))?;
         Ok(WorkerHandle { stop, thread: Some(thread) })
     }
 }
@@ -90,14 +111,14 @@ impl Drop for WorkerHandle {
     }
 }
 
-impl Worker {
+impl Parts {
     /// A worker that does not run yet, and what it will wait on.
     fn new(
         core: Arc<Mutex<Core>>,
         sink: Arc<FaultSink>,
         activation: Activation,
         window: Window,
-    ) -> io::Result<(Worker, Poller)> {
+    ) -> io::Result<(Parts, Poller)> {
         let Activation { mem, interrupt, mut queues, .. } = activation;
         let mem =
             mem.as_direct().cloned().ok_or_else(|| io::Error::other("the IOMMU cannot be behind itself"))?;
@@ -110,12 +131,34 @@ impl Worker {
         poller.add(&stop.event, STOP)?;
         poller.add(&requests.kick, REQUESTS)?;
         poller.add(sink.event(), FAULTS)?;
-        let worker = Worker {
+        Ok((Parts { core, sink, mem, interrupt, requests, events, stop, window }, poller))
+    }
+
+    fn run(self, poller: Poller) {
+        let mem = self.mem.clone();
+        if let Some(worker) = self.worker(&mem) {
+            worker.run(poller);
+        }
+    }
+
+    /// The worker; without a request ring the driver is told instead that the device needs a reset.
+    fn worker(self, mem: &GuestMem) -> Option<Worker<'_>> {
+        let Parts { core, sink, interrupt, requests, events, stop, window, .. } = self;
+        let Some(ring) = DirectRing::new(&requests.queue, mem) else {
+            log::warn!("virtio-iommu: the request ring does not lie in guest RAM; the device needs a reset");
+            interrupt.needs_reset();
+            return None;
+        };
+        let events = events.map_or(Events::None, |events| {
+            DirectRing::new(&events.queue, mem).map_or(Events::Nowhere, Events::Ring)
+        });
+        Some(Worker {
             core,
             sink,
             mem,
             interrupt,
-            requests,
+            kick: requests.kick,
+            requests: ring,
             events,
             stop,
             chain: Chain::new(),
@@ -124,10 +167,11 @@ impl Worker {
             finds: 0,
             awake: (Instant::now(), Duration::ZERO),
             broken: false,
-        };
-        Ok((worker, poller))
+        })
     }
+}
 
+impl Worker<'_> {
     fn run(mut self, mut poller: Poller) {
         self.awake = awake();
         // The driver may have filled the ring before the kick could be heard.
@@ -143,7 +187,7 @@ impl Worker {
             for ready in ready {
                 match ready.token {
                     REQUESTS => {
-                        drop(self.requests.kick.read());
+                        drop(self.kick.read());
                         self.window.woken(self.answered.elapsed());
                         self.core.lock().counters.kicks += 1;
                         if self.window.is_adaptive() {
@@ -161,7 +205,7 @@ impl Worker {
     /// Serves the request ring until it stays empty for as long as the window says; kicks are asked for then.
     fn drain(&mut self) {
         while !self.broken && !self.stop.asked.load(Ordering::Relaxed) {
-            if self.requests.queue.disable_notification(&*self.mem).is_err() {
+            if self.requests.suppress_kicks().is_none() {
                 return self.fail("cannot suppress kicks");
             }
             // A kick that was late finds nothing, and nothing to look for.
@@ -170,10 +214,10 @@ impl Worker {
                 self.deliver_waiting();
                 served = self.serve();
             }
-            match self.requests.queue.enable_notification(&*self.mem) {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(_) => return self.fail("cannot ask for kicks"),
+            match self.requests.ask_for_kicks() {
+                Some(true) => {}
+                Some(false) => return,
+                None => return self.fail("cannot ask for kicks"),
             }
         }
     }
@@ -186,7 +230,7 @@ impl Worker {
             return false;
         }
         loop {
-            if !(0..LOOKS).all(|_| available(&self.requests.queue, &self.mem) == Some(0)) {
+            if !(0..LOOKS).all(|_| self.requests.waiting() == Some(0)) {
                 return self.found();
             }
             // Once for many looks: a host that is a guest itself may have to leave guest mode for it (pause-loop exiting), and
@@ -227,17 +271,18 @@ impl Worker {
     fn serve(&mut self) -> bool {
         let mut served = false;
         while !self.stop.asked.load(Ordering::Relaxed) {
-            let queue = &mut self.requests.queue;
-            let mem = &*self.mem;
-            if available(queue, mem).is_none() {
-                self.fail("the available index makes no sense");
-                return false;
+            match self.requests.waiting() {
+                Some(0) => return served,
+                Some(_) => {}
+                None => {
+                    self.fail("the available index makes no sense");
+                    return false;
+                }
             }
-            let Some(descriptors) = queue.pop_descriptor_chain(mem) else { return served };
-            let head = descriptors.head_index();
-            self.chain.load(descriptors, mem);
-            let used = self.core.lock().answer(&self.chain, mem);
-            if !give_back(queue, mem, (head, used), (&*self.interrupt, REQUEST_QUEUE)) {
+            let Some(head) = self.requests.take() else { return served };
+            self.chain.load(self.requests.chain(head), self.mem);
+            let used = self.core.lock().answer(&self.chain, self.mem);
+            if give_back(&mut self.requests, (head, used), (&*self.interrupt, REQUEST_QUEUE)).is_none() {
                 self.fail("cannot give a chain back");
                 return false;
             }
@@ -258,11 +303,15 @@ impl Worker {
         let (faults, mut dropped) = self.sink.take();
         let mut delivered = 0;
         for fault in faults {
-            match self.events.as_mut().map(|events| write_event(events, &self.mem, &fault.encode())) {
-                Some(Some((head, used))) => {
-                    let Some(events) = self.events.as_mut() else { break };
-                    if !give_back(&mut events.queue, &self.mem, (head, used), (&*self.interrupt, EVENT_QUEUE))
-                    {
+            let ring = match &mut self.events {
+                Events::Ring(ring) => Some(ring),
+                Events::None => None,
+                Events::Nowhere => return self.fail("the event ring does not lie in guest RAM"),
+            };
+            let filled = ring.and_then(|ring| Some((fill(ring, self.mem, &fault.encode())?, ring)));
+            match filled {
+                Some(((head, used), ring)) => {
+                    if give_back(ring, (head, used), (&*self.interrupt, EVENT_QUEUE)).is_none() {
                         return self.fail("cannot give an event buffer back");
                     }
                     match used {
@@ -270,7 +319,7 @@ impl Worker {
                         _ => delivered += 1,
                     }
                 }
-                _ => dropped += 1,
+                None => dropped += 1,
             }
         }
         let counters = &mut self.core.lock().counters;
@@ -300,55 +349,32 @@ pub(super) fn serve_once(
     sink: Arc<FaultSink>,
     activation: Activation,
 ) -> io::Result<()> {
-    let (mut worker, _) = Worker::new(core, sink, activation, Window::never())?;
-    worker.drain();
-    worker.deliver();
+    let (parts, _) = Parts::new(core, sink, activation, Window::never())?;
+    let mem = parts.mem.clone();
+    if let Some(mut worker) = parts.worker(&mem) {
+        worker.drain();
+        worker.deliver();
+    }
     Ok(())
 }
 
-/// Chains in the ring; `None` when the driver's index is further ahead than the ring is long.
-fn available(queue: &Queue, mem: &GuestMem) -> Option<u16> {
-    let index = queue.avail_idx(mem, Ordering::Acquire).ok()?.0;
-    let waiting = index.wrapping_sub(queue.next_avail());
-    (waiting <= queue.size()).then_some(waiting)
-}
-
 /// Fills one event buffer; `None` when the driver left none. A buffer that is too small comes back unwritten (E4).
-fn write_event(events: &mut QueueHandle, mem: &GuestMem, bytes: &[u8; FAULT_SIZE]) -> Option<(u16, u32)> {
-    available(&events.queue, mem)?;
-    let descriptors = events.queue.pop_descriptor_chain(mem)?;
-    let head = descriptors.head_index();
+fn fill(events: &mut DirectRing, mem: &GuestMem, bytes: &[u8; FAULT_SIZE]) -> Option<(u16, u32)> {
+    if events.waiting()? == 0 {
+        return None;
+    }
+    let head = events.take()?;
     let mut chain = Chain::new();
-    chain.load(descriptors, mem);
+    chain.load(events.chain(head), mem);
     let fits = chain.request().is_some() && chain.has_room(FAULT_SIZE, mem) && chain.write(0, bytes, mem);
     Some((head, if fits { FAULT_SIZE as u32 } else { 0 }))
 }
 
 /// Puts a chain into the used ring and interrupts the driver if it wants that (T4).
-fn give_back(
-    queue: &mut Queue,
-    mem: &GuestMem,
-    used: (u16, u32),
-    whom: (&dyn VirtioInterrupt, usize),
-) -> bool {
-    if queue.add_used(mem, used.0, used.1).is_err() {
-        return false;
+fn give_back(ring: &mut DirectRing, used: (u16, u32), whom: (&dyn VirtioInterrupt, usize)) -> Option<()> {
+    ring.give_back(used.0, used.1)?;
+    if ring.interrupt_wanted()? {
+        whom.0.queue(whom.1 as u16);
     }
-    match interrupt_wanted(queue, mem) {
-        Some(true) => whom.0.queue(whom.1 as u16),
-        Some(false) => {}
-        None => return false,
-    }
-    true
-}
-
-/// What the driver's suppression fields say, of either kind; `None` when they cannot be read.
-fn interrupt_wanted(queue: &mut Queue, mem: &GuestMem) -> Option<bool> {
-    if queue.event_idx_enabled() {
-        return queue.needs_notification(mem).ok();
-    }
-    // The used index must be out before the flag is looked at.
-    fence(Ordering::SeqCst);
-    let flags: u16 = mem.read_obj(GuestAddress(queue.avail_ring())).ok()?;
-    Some(u32::from(u16::from_le(flags)) & VRING_AVAIL_F_NO_INTERRUPT == 0)
+    Some(())
 }
