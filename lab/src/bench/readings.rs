@@ -99,7 +99,7 @@ pub struct Readings {
     pub floor: Vec<Maps>,
     /// The same while the host's other processors had work.
     pub busy_floor: Option<Maps>,
-    /// Second tries, after a guest that crashed before its first word.
+    /// Second tries, after a guest that did not come to its end.
     pub retries: u32,
     /// In the order of their names.
     pub lives: BTreeMap<String, Life>,

@@ -9,10 +9,15 @@ early_mounts
 say() { echo "LAB $*"; }
 trap 'say fail "the script of the benchmark ended early"; poweroff -f' EXIT
 
+begin() { # begin NAME: and lets the host read its counters, which takes a processor that is wanted otherwise
+    say begin "$1"
+    sleep 2
+}
+
 measure() { # measure NAME WORDS...: one measurement of rig, announced and told
     name=$1
     shift
-    say begin "$name"
+    begin "$name"
     result=$(rig "$@" --runs "$(param lab.runs)" --window "$(param lab.window)" --json 2>&1)
     say end "$name"
     case "$result" in
@@ -32,7 +37,7 @@ disk() {
 exits() { measure exits exit-bench; }
 
 count() { # count NAME PAIRS: the host counts meanwhile; what the program costs by itself is the same for few and for many
-    say begin "$1"
+    begin "$1"
     rig map-bench --device "$bdf" --pairs "$2"
     say end "$1"
 }

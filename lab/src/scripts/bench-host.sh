@@ -55,11 +55,12 @@ find_tasks() {
     done
 }
 
-# life NAME PROGRAM WORDS...: one life of a monitor; a second one when the guest crashed before its first word.
+# life NAME PROGRAM WORDS...: one life of a monitor; a second one when the guest did not come to its end, as nested guests of an
+# emulated host do now and then.
 life() {
     for file in guest-kernel guest-kernel-packed guest.img; do fetch "/guest/$file"; done
     live "$@"
-    [ -e /run/life-up ] && return
+    [ -e /run/life-done ] && return
     tell retry "$1"
     live "$@"
 }
@@ -68,7 +69,7 @@ live() {
     name=$1
     program=$2
     shift 2
-    rm -f /run/life-up /run/life-done
+    rm -f /run/life-done
     tell life "$name"
     pids=
     tasks=
@@ -86,10 +87,7 @@ follow() {
     while IFS= read -r -t $SILENCE line; do
         line=${line%"$(printf '\r')"}
         case "$line" in
-            "LAB up")
-                tell up $(($(hundredths) - born))
-                : >/run/life-up
-                ;;
+            "LAB up") tell up $(($(hundredths) - born)) ;;
             "LAB begin "*)
                 what=${line#LAB begin }
                 [ "$what" = idle ] && find_tasks "$program"
