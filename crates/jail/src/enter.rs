@@ -55,10 +55,7 @@ pub fn enter(spec: &JailSpec) -> Result<Entered, JailError> {
     if !spec.without.contains(Piece::Pid) {
         return Err(JailError::PidNeedsLaunch);
     }
-    let threads = namespaces::threads()?;
-    if threads != 1 {
-        return Err(JailError::Threads { count: threads });
-    }
+    namespaces::alone()?;
     if !spec.without.contains(Piece::User) {
         namespaces::enter_user()?;
     }
@@ -68,10 +65,7 @@ pub fn enter(spec: &JailSpec) -> Result<Entered, JailError> {
 /// All pieces after the user and process id namespaces.
 pub(crate) fn enter_rest(spec: &JailSpec) -> Result<Entered, JailError> {
     let wanted = |piece| !spec.without.contains(piece);
-    let threads = namespaces::threads()?;
-    if threads != 1 {
-        return Err(JailError::Threads { count: threads });
-    }
+    namespaces::alone()?;
     if let Some(keep) = &spec.keep {
         keep::check(keep)?;
     }

@@ -1,5 +1,6 @@
 //! Namespaces, and the identity maps of the user namespace.
 
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use rustix::io::Errno;
@@ -93,8 +94,24 @@ fn in_chroot() -> bool {
     mount("/proc/1/root/").is_some_and(|first| mount("/") != Some(first))
 }
 
+/// For so long a thread that ends may still be seen.
+const ENDING: Duration = Duration::from_secs(1);
+
+/// Makes sure that this process has one thread. One that has ended, and was waited for, is listed until the kernel has taken it
+/// apart, a moment later.
+pub(crate) fn alone() -> Result<(), JailError> {
+    let begun = Instant::now();
+    loop {
+        match threads()? {
+            1 => return Ok(()),
+            count if begun.elapsed() >= ENDING => return Err(JailError::Threads { count }),
+            _ => std::thread::sleep(Duration::from_micros(200)),
+        }
+    }
+}
+
 /// Threads of this process.
-pub(crate) fn threads() -> Result<usize, JailError> {
+fn threads() -> Result<usize, JailError> {
     let look = |source: io::Error| JailError::Look { what: "/proc/self/task", source };
     Ok(fs::read_dir("/proc/self/task").map_err(look)?.count())
 }

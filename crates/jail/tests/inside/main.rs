@@ -37,6 +37,7 @@ const CHECKS: &[Check] = &[
     ("denied_calls_are_named_and_carried_out", reports::denied_calls_are_named),
     ("a_stray_descriptor_is_refused", refusals::a_stray_descriptor),
     ("a_second_thread_is_refused", refusals::a_second_thread),
+    ("a_thread_that_ends_is_waited_for", refusals::a_thread_that_ends),
     ("no_user_namespaces_is_refused_with_the_way_out", refusals::no_user_namespaces),
     ("a_chroot_is_named_as_the_reason", refusals::a_chroot),
     ("a_worker_typed_by_hand_ends", refusals::typed_by_hand),

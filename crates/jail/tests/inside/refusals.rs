@@ -17,6 +17,12 @@ pub fn a_second_thread(_: &mut Notes) {
     assert!(reason.contains("2 threads"), "{reason}");
 }
 
+/// The kernel lists a thread for a moment after whoever waited for it has gone on; here the moment is a long one.
+pub fn a_thread_that_ends(_: &mut Notes) {
+    let worker = kit::jailed(kit::launch(Policy::Device, &["ending"]));
+    assert_eq!(kit::hear(&worker).as_deref(), Some("alone"));
+}
+
 /// The limit of user namespaces counts inside each of them too: one with the limit 0 behaves like a host that forbids them.
 pub fn no_user_namespaces(_: &mut Notes) {
     let ending = kit::in_fork(|| {

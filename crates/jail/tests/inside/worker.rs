@@ -30,12 +30,16 @@ pub fn run(start: Start) -> ! {
             }
         });
     }
+    if what == "ending" {
+        std::thread::spawn(until_first_waits);
+    }
     if entrance.enter(&spec).is_err() {
         exit(4);
     }
     drop(stray);
     let say = |text: &str| channel.send(text.as_bytes(), &[]).expect("main listens");
     match what {
+        "ending" => say("alone"),
         "idle" => {
             say("idle");
             drop(channel.receive());
@@ -63,4 +67,12 @@ pub fn run(start: Start) -> ! {
         other => panic!("no probe is named {other}"),
     }
     exit(0)
+}
+
+/// Ends once the first thread of this process waits for something.
+fn until_first_waits() {
+    let first = format!("/proc/self/task/{}/stat", std::process::id());
+    while std::fs::read_to_string(&first).is_ok_and(|stat| !stat.contains(") S ")) {
+        std::thread::yield_now();
+    }
 }
