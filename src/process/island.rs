@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use base::{GuestRam, HostMemory, MappedRegion, Tube, event_fd};
@@ -25,9 +24,6 @@ use super::emulated;
 use super::report::{self, Place};
 use super::setup::{EmulatedSetup, IslandSetup, LegSetup};
 use super::worker::{Neighbour, errno};
-
-/// The longest turn of the island's threads while others wait: the shortest that Linux grants.
-const TURN: Duration = Duration::from_micros(100);
 
 /// Main asks the island.
 #[derive(Debug, Serialize, Deserialize)]
@@ -85,7 +81,6 @@ impl Island {
         mut fds: Vec<OwnedFd>,
         services: &Services,
     ) -> Result<(Viommu, Island, Vec<Neighbour>)> {
-        short_turns();
         let phys = Arc::new(PhysMap::new(HostMemory::of_ram(ram))?);
         if let Some(doorbell) = setup.doorbell {
             phys.insert(doorbell, Backing::Doorbell)?;
@@ -183,14 +178,6 @@ impl Island {
 
     fn known(&self, number: u32) -> io::Result<&Arc<dyn MsiVector>> {
         self.vectors.get(&number).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-}
-
-/// A guest that waits for the virtual IOMMU spins. Where it has the only processor that is free, the device must get it from the
-/// guest at once.
-fn short_turns() {
-    if let Err(error) = base::take_short_turns(TURN) {
-        log::warn!("virtio-iommu: its threads wait for a processor like all others: {error}");
     }
 }
 

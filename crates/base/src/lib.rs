@@ -27,7 +27,7 @@ pub use mapped::MappedRegion;
 pub use memlock::{Memlock, MemlockError, memlock_limit, raise_memlock};
 pub use poller::{Poller, Ready};
 pub use pretty::bytes;
-pub use processors::{take_short_turns, thread_time, usable_processors};
+pub use processors::{thread_time, usable_processors};
 pub use registers::Word;
 pub use tap::{TapError, open_tap, switch_tap_queue};
 pub use tube::{MAX_FDS, MAX_MESSAGE, Received, Tube};
