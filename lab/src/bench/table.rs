@@ -112,6 +112,11 @@ fn huge(maps: &Maps) -> &Vec<f64> {
     &maps.huge_per_second
 }
 
+/// The middle run's time in µs.
+fn micros(runs: &[Percentiles], of: fn(&Percentiles) -> u64) -> Option<f64> {
+    median(runs.iter().map(|run| of(run) as f64 / 1000.0))
+}
+
 fn pairs(maps: &Maps, live: u64) -> Option<f64> {
     let pairs = maps.pairs.iter().find(|pairs| pairs.live == live)?;
     median(pairs.per_second.iter().copied())
@@ -154,9 +159,7 @@ impl Lives<'_> {
         of: fn(&Percentiles) -> u64,
         target: Target,
     ) -> Row {
-        self.of_maps(work.to_owned(), "µs", target, |maps| {
-            median(runs(maps).iter().map(|run| of(run) as f64 / 1000.0))
-        })
+        self.of_maps(work.to_owned(), "µs", target, |maps| micros(runs(maps), of))
     }
 
     /// A row of values that have no floor.
@@ -193,8 +196,7 @@ impl Lives<'_> {
                 a_pair(name, |it| it.exits)
             }),
             self.of_lives("an access that is answered in the exit, p50", "µs", Target::None, |name| {
-                let runs = &self.life(name)?.exits.as_ref()?.access;
-                median(runs.iter().map(|run| run.p50 as f64 / 1000.0))
+                micros(&self.life(name)?.exits.as_ref()?.access, |run| run.p50)
             }),
             self.of_lives("monitor's processor time for one pair", "µs", Target::None, |name| {
                 Some(a_pair(name, |it| it.ticks)? * 10_000.0)

@@ -70,8 +70,16 @@ impl<'m> DirectRing<'m> {
         (waiting <= self.size).then_some(waiting)
     }
 
+    /// The head of the next chain; `Some(None)` when none waits.
+    pub(super) fn pop(&mut self) -> Option<Option<u16>> {
+        match self.waiting()? {
+            0 => Some(None),
+            _ => self.take().map(Some),
+        }
+    }
+
     /// Takes the next chain, which [`DirectRing::waiting`] has told of: its head.
-    pub(super) fn take(&mut self) -> Option<u16> {
+    fn take(&mut self) -> Option<u16> {
         let slot = usize::from(self.next_available & (self.size - 1));
         let head = load(&self.available, HEAD + AVAILABLE * slot, Ordering::Relaxed)?;
         self.next_available = self.next_available.wrapping_add(1);

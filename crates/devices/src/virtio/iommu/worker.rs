@@ -271,15 +271,14 @@ impl Worker<'_> {
     fn serve(&mut self) -> bool {
         let mut served = false;
         while !self.stop.asked.load(Ordering::Relaxed) {
-            match self.requests.waiting() {
-                Some(0) => return served,
-                Some(_) => {}
+            let head = match self.requests.pop() {
+                Some(Some(head)) => head,
+                Some(None) => return served,
                 None => {
                     self.fail("the available index makes no sense");
                     return false;
                 }
-            }
-            let Some(head) = self.requests.take() else { return served };
+            };
             self.chain.load(self.requests.chain(head), self.mem);
             let used = self.core.lock().answer(&self.chain, self.mem);
             if give_back(&mut self.requests, (head, used), (&*self.interrupt, REQUEST_QUEUE)).is_none() {
@@ -360,10 +359,7 @@ pub(super) fn serve_once(
 
 /// Fills one event buffer; `None` when the driver left none. A buffer that is too small comes back unwritten (E4).
 fn fill(events: &mut DirectRing, mem: &GuestMem, bytes: &[u8; FAULT_SIZE]) -> Option<(u16, u32)> {
-    if events.waiting()? == 0 {
-        return None;
-    }
-    let head = events.take()?;
+    let head = events.pop()??;
     let mut chain = Chain::new();
     chain.load(events.chain(head), mem);
     let fits = chain.request().is_some() && chain.has_room(FAULT_SIZE, mem) && chain.write(0, bytes, mem);
