@@ -10,10 +10,12 @@
 //! time, so a worker that does not look tries one long look now and then. Invariants: a worker that has to share its processor
 //! does not look, for longer each time; an idle guest is looked for once at most.
 
+mod rest;
 mod wake_up;
 
 use std::time::Duration;
 
+pub(super) use rest::Rest;
 use serde::{Deserialize, Serialize};
 
 /// How long a look lasts where threads wake up quickly: as long as KVM's halt polling.
@@ -69,11 +71,13 @@ pub(super) struct Window {
     next_pause: Duration,
     /// For how long the worker had a processor, of how long it was awake, since it was judged.
     had: (Duration, Duration),
+    /// What is done between two looks.
+    rest: Rest,
 }
 
 /// What a request costs on this machine, which has several processors, when it finds the worker asleep.
-fn cost() -> Duration {
-    match wake_up::latency() {
+fn cost(rest: Rest) -> Duration {
+    match wake_up::latency(rest) {
         Ok(latency) => {
             log::debug!("virtio-iommu: to be woken takes {latency:?}");
             WAKE_UPS * latency
@@ -89,8 +93,9 @@ impl Window {
     /// The window on this machine. Where the worker decides for itself, what it takes to be woken is measured first, some ten times.
     pub(super) fn here(mode: PollMode) -> Window {
         let processors = base::usable_processors();
-        let cost = if mode == PollMode::Auto && processors > 1 { cost() } else { Duration::ZERO };
-        Window::new(mode, cost, processors)
+        let rest = if mode == PollMode::Off { Rest::NONE } else { Rest::here() };
+        let cost = if mode == PollMode::Auto && processors > 1 { cost(rest) } else { Duration::ZERO };
+        Window { rest, ..Window::new(mode, cost, processors) }
     }
 
     /// The window on a machine with so many processors for us, where a request that finds the worker asleep costs so much.
@@ -104,6 +109,7 @@ impl Window {
             pause: Duration::ZERO,
             next_pause: PAUSE,
             had: Default::default(),
+            rest: Rest::NONE,
         }
     }
 
@@ -119,6 +125,11 @@ impl Window {
             PollMode::Auto if self.looks() => self.look(),
             PollMode::Auto | PollMode::Off => Duration::ZERO,
         }
+    }
+
+    /// What is done between two looks.
+    pub(super) fn rest(&self) -> Rest {
+        self.rest
     }
 
     /// How long a look lasts.

@@ -230,12 +230,9 @@ impl Worker<'_> {
             return false;
         }
         loop {
-            if !(0..LOOKS).all(|_| self.requests.waiting() == Some(0)) {
+            if !self.is_quiet() {
                 return self.found();
             }
-            // Once for many looks: a host that is a guest itself may have to leave guest mode for it (pause-loop exiting), and
-            // an emulator takes a lock that the guest's disk waits for.
-            std::hint::spin_loop();
             self.deliver_waiting();
             if self.stop.asked.load(Ordering::Relaxed) {
                 return false;
@@ -245,6 +242,15 @@ impl Worker<'_> {
                 return false;
             }
         }
+    }
+
+    /// Looks at the ring a few times; whether it stayed empty.
+    fn is_quiet(&self) -> bool {
+        let rest = self.window.rest();
+        (0..LOOKS).all(|_| {
+            rest.take();
+            self.requests.waiting() == Some(0)
+        })
     }
 
     fn found(&mut self) -> bool {

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use base::{EventFd, Poller, new_event};
 
+use super::Rest;
+
 /// Odd, so that one of them is the median.
 const ROUNDS: u32 = 9;
 /// For so long the sleeper is left alone before each round: its processor may go to sleep too.
@@ -19,14 +21,15 @@ const PAUSE: Duration = Duration::from_micros(100);
 const LIMIT: Duration = Duration::from_millis(50);
 
 /// The time from an event to the thread that waits for it, as a rule: the median of a few.
-pub(super) fn latency() -> io::Result<Duration> {
+pub(super) fn latency(rest: Rest) -> io::Result<Duration> {
     let (event, mut poller) = (new_event()?, Poller::new()?);
     poller.add(&event, 0)?;
     let heard = AtomicU32::new(0);
     thread::scope(|scope| {
         let sleeper = || sleep(&event, &mut poller, &heard);
         let sleeper = thread::Builder::new().name("wake-up".into()).spawn_scoped(scope, sleeper)?;
-        let samples: io::Result<Vec<_>> = (1..=ROUNDS).map(|round| wake(&event, &heard, round)).collect();
+        let samples: io::Result<Vec<_>> =
+            (1..=ROUNDS).map(|round| wake(&event, (&heard, round), rest)).collect();
         sleeper.join().map_err(|_| io::Error::other("the thread that is to be woken has died"))??;
         let mut samples = samples?;
         samples.sort_unstable();
@@ -45,17 +48,17 @@ fn sleep(event: &EventFd, poller: &mut Poller, heard: &AtomicU32) -> io::Result<
     Ok(())
 }
 
-fn wake(event: &EventFd, heard: &AtomicU32, round: u32) -> io::Result<Duration> {
-    spin_until(PAUSE, || false);
+fn wake(event: &EventFd, (heard, round): (&AtomicU32, u32), rest: Rest) -> io::Result<Duration> {
+    spin_until(PAUSE, rest, || false);
     let begun = Instant::now();
     event.write(1)?;
-    spin_until(LIMIT, || heard.load(Ordering::Acquire) >= round);
+    spin_until(LIMIT, rest, || heard.load(Ordering::Acquire) >= round);
     Ok(begun.elapsed())
 }
 
-fn spin_until(limit: Duration, done: impl Fn() -> bool) {
+fn spin_until(limit: Duration, rest: Rest, done: impl Fn() -> bool) {
     let begun = Instant::now();
     while !done() && begun.elapsed() < limit {
-        std::hint::spin_loop();
+        rest.take();
     }
 }
