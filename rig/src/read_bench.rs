@@ -12,6 +12,8 @@ use crate::statistics::Percentiles;
 const BLOCK: usize = 4096;
 /// Reads walk over this much of the device.
 const AREA: u64 = 16 << 20;
+/// Reads that come first and do not count: who polls by what he has seen takes a second or two to settle.
+const WARM_UP: Duration = Duration::from_secs(3);
 
 /// All that was measured.
 #[derive(Serialize)]
@@ -22,7 +24,7 @@ pub struct Reads {
     pub latency: Vec<Percentiles>,
 }
 
-/// Reads `path` for `window` in each of `runs` runs.
+/// Reads `path` for `window` in each of `runs` runs, after a time that warms up.
 pub fn measure(path: &str, runs: usize, window: Duration) -> Result<Reads> {
     let direct = rustix::fs::OFlags::DIRECT.bits() as i32;
     let file = OpenOptions::new().read(true).custom_flags(direct).open(path);
@@ -33,8 +35,8 @@ pub fn measure(path: &str, runs: usize, window: Duration) -> Result<Reads> {
     let Some(buffer) = memory.get_mut(start..start + BLOCK) else { bail!("no aligned buffer") };
     let mut reads = Reads { per_second: Vec::new(), latency: Vec::new() };
     let mut at = 0;
-    // The first run warms up and does not count.
     for run in 0..=runs {
+        let window = if run == 0 { WARM_UP } else { window };
         let mut samples = Vec::new();
         let begin = Instant::now();
         while begin.elapsed() < window {

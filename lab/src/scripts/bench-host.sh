@@ -18,7 +18,7 @@ beside_work() {
         others="$others $!"
     done
     "$@"
-    kill $others
+    [ -z "$others" ] || kill $others
     wait
 }
 
