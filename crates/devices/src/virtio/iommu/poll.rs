@@ -92,10 +92,14 @@ fn cost(rest: Rest) -> Duration {
 impl Window {
     /// The window on this machine. Where the worker decides for itself, what it takes to be woken is measured first, some ten times.
     pub(super) fn here(mode: PollMode) -> Window {
-        let processors = base::usable_processors();
-        let rest = if mode == PollMode::Off { Rest::NONE } else { Rest::here() };
-        let cost = if mode == PollMode::Auto && processors > 1 { cost(rest) } else { Duration::ZERO };
-        Window { rest, ..Window::new(mode, cost, processors) }
+        let mut window = Window::new(mode, Duration::ZERO, base::usable_processors());
+        if window.mode != PollMode::Off {
+            window.rest = Rest::here();
+        }
+        if window.is_adaptive() {
+            window.cost = cost(window.rest);
+        }
+        window
     }
 
     /// The window on a machine with so many processors for us, where a request that finds the worker asleep costs so much.

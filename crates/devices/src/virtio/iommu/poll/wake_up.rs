@@ -29,7 +29,7 @@ pub(super) fn latency(rest: Rest) -> io::Result<Duration> {
         let sleeper = || sleep(&event, &mut poller, &heard);
         let sleeper = thread::Builder::new().name("wake-up".into()).spawn_scoped(scope, sleeper)?;
         let samples: io::Result<Vec<_>> =
-            (1..=ROUNDS).map(|round| wake(&event, (&heard, round), rest)).collect();
+            (1..=ROUNDS).map(|round| wake(&event, &heard, round, rest)).collect();
         sleeper.join().map_err(|_| io::Error::other("the thread that is to be woken has died"))??;
         let mut samples = samples?;
         samples.sort_unstable();
@@ -48,7 +48,7 @@ fn sleep(event: &EventFd, poller: &mut Poller, heard: &AtomicU32) -> io::Result<
     Ok(())
 }
 
-fn wake(event: &EventFd, (heard, round): (&AtomicU32, u32), rest: Rest) -> io::Result<Duration> {
+fn wake(event: &EventFd, heard: &AtomicU32, round: u32, rest: Rest) -> io::Result<Duration> {
     spin_until(PAUSE, rest, || false);
     let begun = Instant::now();
     event.write(1)?;
