@@ -3,8 +3,12 @@
 //! Two ways: libFuzzer with coverage feedback and AddressSanitizer, where a C++ compiler is at hand; or the random driver
 //! of the package, which any toolchain builds and which has no feedback. The output says which one ran.
 
+use std::io::{self, Write};
+use std::num::NonZero;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use anyhow::Context;
 
@@ -48,25 +52,61 @@ pub fn step(scale: f64) -> Step {
     Step { name: "fuzz".into(), command, tests: Tests::None }
 }
 
-/// Builds the targets and runs them one after the other; true when none failed.
+/// Builds the targets and runs them; true when none failed.
 pub fn run(root: &Path, args: &Args) -> anyhow::Result<bool> {
     let feedback = !args.random && can_build_libfuzzer() && build_libfuzzer(root)?;
     if !feedback {
         println!("fuzz: without feedback: no C++ compiler for libFuzzer, or not asked for");
     }
-    let mut good = true;
-    let mut total = 0;
     let chosen = |name: &str| args.target.as_deref().is_none_or(|only| only == name);
-    for (target, guided, random) in TARGETS.iter().filter(|(name, ..)| chosen(name)) {
-        let execs = (*if feedback { guided } else { random } as f64 * args.scale) as u64;
-        let succeeded = if feedback { libfuzzer(root, target, execs)? } else { drive(root, target, execs)? };
-        println!("fuzz: {target}: {}", if succeeded { "no failure" } else { "FAILED" });
-        total += execs;
-        good &= succeeded;
-    }
+    let runs: Vec<_> = TARGETS
+        .iter()
+        .filter(|(name, ..)| chosen(name))
+        .map(|(name, guided, random)| {
+            (*name, (*if feedback { guided } else { random } as f64 * args.scale) as u64)
+        })
+        .collect();
+    let good = side_by_side(&runs, |target, execs| {
+        let mut command = if feedback { libfuzzer(root, target, execs)? } else { drive(root, target, execs) };
+        command.output().with_context(|| format!("cannot start the target {target}"))
+    });
+    let total: u64 = runs.iter().map(|(_, execs)| execs).sum();
     let how = if feedback { "libFuzzer, AddressSanitizer" } else { "at random, no feedback" };
     println!("fuzz: {total} executions ({how}), {}", if good { "0 crashes" } else { "CRASHES, see above" });
     Ok(good)
+}
+
+/// Runs the targets, as many at a time as there are processors; what one printed is shown once it has ended. True when none failed.
+fn side_by_side(runs: &[(&str, u64)], run: impl Fn(&str, u64) -> anyhow::Result<Output> + Sync) -> bool {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let (next, good) = (AtomicUsize::new(0), AtomicBool::new(true));
+    let serve = || {
+        while let Some((target, execs)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if !tell(target, run(target, *execs)) {
+                good.store(false, Ordering::Relaxed);
+            }
+        }
+    };
+    thread::scope(|scope| (0..processors).for_each(|_| drop(scope.spawn(serve))));
+    good.into_inner()
+}
+
+/// Shows what came of one target; true when it did not fail.
+fn tell(target: &str, outcome: anyhow::Result<Output>) -> bool {
+    let mut out = io::stdout().lock();
+    let succeeded = match outcome {
+        Ok(output) => {
+            // Output that nobody reads is no failure of the target.
+            drop(out.write_all(&output.stdout).and_then(|()| out.write_all(&output.stderr)));
+            output.status.success()
+        }
+        Err(error) => {
+            drop(writeln!(out, "fuzz: {error:#}"));
+            false
+        }
+    };
+    drop(writeln!(out, "fuzz: {target}: {}", if succeeded { "no failure" } else { "FAILED" }));
+    succeeded
 }
 
 /// The sanitizer's flags need the host's own architecture here; other hosts take the random driver.
@@ -92,7 +132,7 @@ fn cargo(root: &Path) -> Command {
 }
 
 /// New inputs go to a scratch folder, never into the tree; a crashing one is named there.
-fn libfuzzer(root: &Path, target: &str, execs: u64) -> anyhow::Result<bool> {
+fn libfuzzer(root: &Path, target: &str, execs: u64) -> anyhow::Result<Command> {
     let scratch = std::env::temp_dir().join(format!("mixvm-fuzz-{target}"));
     std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
     let mut command = cargo(root);
@@ -107,15 +147,15 @@ fn libfuzzer(root: &Path, target: &str, execs: u64) -> anyhow::Result<bool> {
         "-verbosity=0",
         "-print_funcs=0",
     ]);
-    Ok(command.status().context("cannot start the target")?.success())
+    Ok(command)
 }
 
-fn drive(root: &Path, target: &str, execs: u64) -> anyhow::Result<bool> {
+fn drive(root: &Path, target: &str, execs: u64) -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(root.join("fuzz")).stdin(Stdio::null());
     command.args(["run", "--release", "--quiet", "--no-default-features", "--bin", "drive", "--", target]);
     command.arg("--execs").arg(execs.to_string()).arg("--corpus").arg(root.join("fuzz/corpus").join(target));
-    Ok(command.status().context("cannot start the driver")?.success())
+    command
 }
 
 #[cfg(test)]
