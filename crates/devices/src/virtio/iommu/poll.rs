@@ -21,9 +21,9 @@ use serde::{Deserialize, Serialize};
 /// How long a look lasts where threads wake up quickly: as long as KVM's halt polling.
 const SHORTEST: Duration = Duration::from_micros(200);
 /// The same where they wake up most slowly.
-const LONGEST: Duration = Duration::from_millis(2);
+const LONGEST: Duration = Duration::from_millis(4);
 /// A request that finds the worker asleep costs this many times the wake-up of a thread.
-const WAKE_UPS: u32 = 8;
+const WAKE_UPS: u32 = 20;
 /// Gaps that are remembered.
 const HISTORY: u32 = 3;
 const PATTERNS: usize = 1 << HISTORY;
