@@ -1,6 +1,6 @@
 //! The lives of monitors that a run consists of, as shell text over the functions of `scripts/bench-host.sh`.
 
-use super::table::{MIXVM, QEMU, START, UNPOLLED, WITHOUT};
+use super::table::{AGAIN, MIXVM, QEMU, START, UNPOLLED, WITHOUT};
 use crate::arch::Arch;
 use crate::exec::quoted;
 use crate::job::Step;
@@ -30,16 +30,24 @@ pub fn steps(arch: Arch, extent: &Extent) -> Vec<Step> {
     let mut steps = vec![floor("floor-before", extent), busy_floor(extent)];
     let all = "disk,idle,exits,maps";
     let life = |name: &str, words: String| step(name, &format!("life {name} {words}"));
+    // The machine is faster in one minute than in the next: guests that are compared in what they read take turns.
+    let in_turns = |name: &str, of: &dyn Fn(bool, &str) -> String| {
+        let beside = format!("{name}{WITHOUT}");
+        [
+            life(&beside, of(false, "disk")),
+            life(&format!("{name}{AGAIN}"), of(true, "disk")),
+            life(&format!("{beside}{AGAIN}"), of(false, "disk")),
+            life(name, of(true, all)),
+        ]
+    };
     if extent.with_qemu {
-        steps.push(life(QEMU, qemu(arch, true, &params(arch.console(), all, extent))));
-        steps.push(life(
-            &format!("{QEMU}{WITHOUT}"),
-            qemu(arch, false, &params(arch.console(), "disk", extent)),
-        ));
+        steps.extend(in_turns(QEMU, &|viommu, what| {
+            qemu(arch, viommu, &params(arch.console(), what, extent))
+        }));
     }
     let ours = |options: &str, what: &str| mixvm(options, &params("ttyS0", what, extent));
-    steps.push(life(MIXVM, ours("--virtio-iommu", all)));
-    steps.push(life(&format!("{MIXVM}{WITHOUT}"), ours("", "disk")));
+    let viommu = |there| if there { "--virtio-iommu" } else { "" };
+    steps.extend(in_turns(MIXVM, &|there, what| ours(viommu(there), what)));
     steps.push(life(UNPOLLED, ours("--virtio-iommu=poll=off", all)));
     for number in 1..=extent.starts {
         if extent.with_qemu {
@@ -86,12 +94,13 @@ fn mixvm(options: &str, params: &str) -> String {
     )
 }
 
-/// Guest RAM is a memory file as mixvm's is, so that resident memory can be compared.
+/// Guest RAM is a memory file as mixvm's is, so that resident memory can be compared; its threads have names, so that the
+/// host's script can place them.
 fn qemu(arch: Arch, viommu: bool, params: &str) -> String {
     let (program, machine) = (arch.qemu(), arch.peer_machine());
     let viommu = if viommu { "-device virtio-iommu-pci" } else { "" };
     format!(
-        "{program} peer {program} -accel kvm -machine {machine},memory-backend=ram -cpu host -smp 1 -m {MEMORY_MIB} \
+        "{program} peer {program} -name debug-threads=on -accel kvm -machine {machine},memory-backend=ram -cpu host -smp 1 -m {MEMORY_MIB} \
          -object memory-backend-memfd,id=ram,size={MEMORY_MIB}M,share=on -nodefaults -no-user-config -no-reboot \
          -display none -serial stdio -kernel /mnt/guest-kernel-packed -initrd /mnt/guest.img -append {params} {viommu} \
          -device vfio-pci,host=$NVME"

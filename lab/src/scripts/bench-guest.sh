@@ -14,11 +14,12 @@ begin() { # begin NAME: and lets the host read its counters, which takes a proce
     sleep 2
 }
 
-measure() { # measure NAME WORDS...: one measurement of rig, announced and told
+measure() { # measure NAME TIMES WORDS...: one measurement of rig, announced and told, with windows so many times as long
     name=$1
-    shift
+    window=$(($(param lab.window) * $2))
+    shift 2
     begin "$name"
-    result=$(rig "$@" --runs "$(param lab.runs)" --window "$(param lab.window)" --json 2>&1)
+    result=$(rig "$@" --runs "$(param lab.runs)" --window $window --json 2>&1)
     say end "$name"
     case "$result" in
         '{'*) say result "$name" "$result" ;;
@@ -31,10 +32,10 @@ disk() {
     until_true 60 test -b /dev/nvme0n1 || { say fail "no disk"; return; }
     bdf=$(basename "$(ls -d /sys/bus/pci/drivers/nvme/0000:*)")
     say domain "$(cat "/sys/bus/pci/devices/$bdf/iommu_group/type" 2>/dev/null || echo none)"
-    measure reads read-bench --path /dev/nvme0n1
+    measure reads 4 read-bench --path /dev/nvme0n1
 }
 
-exits() { measure exits exit-bench; }
+exits() { measure exits 1 exit-bench; }
 
 count() { # count NAME PAIRS: the host counts meanwhile; what the program costs by itself is the same for few and for many
     begin "$1"
@@ -62,7 +63,7 @@ maps() {
     rig map-bench --device "$bdf" --pairs 100 || say fail "cannot map"
     count few 100
     count pairs 2100
-    measure maps map-bench --device "$bdf" --live "$(param lab.live)"
+    measure maps 1 map-bench --device "$bdf" --live "$(param lab.live)"
     echo "$bdf" >/sys/bus/pci/drivers/vfio-pci/unbind
 }
 

@@ -1,5 +1,6 @@
 # What a job in the lab host is made of. Results go to /lab/out/NAME/, progress to the console as "@lab" lines.
 
+# Microseconds between two looks at a step that runs.
 NEWLINE_POLL=300000
 
 mark() { echo "@lab $*"; }
