@@ -126,7 +126,9 @@ follow() {
 # A monitor must not keep the disk from the next one.
 end_members() {
     for process in $(members "$1"); do kill -9 "${process#/proc/}" 2>/dev/null; done
+    until_true 20 gone "$1" || tell fail "$name cannot be ended"
 }
+gone() { [ -z "$(members "$1")" ]; }
 
 # peer WORDS...: a program of the other distribution's folder.
 peer() {
