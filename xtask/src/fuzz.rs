@@ -3,7 +3,6 @@
 //! Two ways: libFuzzer with coverage feedback and AddressSanitizer, where a C++ compiler is at hand; or the random driver
 //! of the package, which any toolchain builds and which has no feedback. The output says which one ran.
 
-use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -93,19 +92,14 @@ fn side_by_side(runs: &[(&str, u64)], run: impl Fn(&str, u64) -> anyhow::Result<
 
 /// Shows what came of one target; true when it did not fail.
 fn tell(target: &str, outcome: anyhow::Result<Output>) -> bool {
-    let mut out = io::stdout().lock();
-    let succeeded = match outcome {
-        Ok(output) => {
-            // Output that nobody reads is no failure of the target.
-            drop(out.write_all(&output.stdout).and_then(|()| out.write_all(&output.stderr)));
-            output.status.success()
+    let (said, succeeded) = match outcome {
+        Ok(Output { stdout, stderr, status }) => {
+            (String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned(), status.success())
         }
-        Err(error) => {
-            drop(writeln!(out, "fuzz: {error:#}"));
-            false
-        }
+        Err(error) => (format!("fuzz: {error:#}\n"), false),
     };
-    drop(writeln!(out, "fuzz: {target}: {}", if succeeded { "no failure" } else { "FAILED" }));
+    // All of it at once, so that the lines of two targets do not mix.
+    println!("{said}fuzz: {target}: {}", if succeeded { "no failure" } else { "FAILED" });
     succeeded
 }
 
