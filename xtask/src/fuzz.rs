@@ -3,15 +3,15 @@
 //! Two ways: libFuzzer with coverage feedback and AddressSanitizer, where a C++ compiler is at hand; or the random driver
 //! of the package, which any toolchain builds and which has no feedback. The output says which one ran.
 
-use std::num::NonZero;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::Context;
 
 use crate::ci::{Step, Tests};
+use crate::suites;
 
 /// What `cargo xtask fuzz` takes.
 #[derive(clap::Args)]
@@ -77,17 +77,18 @@ pub fn run(root: &Path, args: &Args) -> anyhow::Result<bool> {
 
 /// Runs the targets, as many at a time as there are processors; what one printed is shown once it has ended. True when none failed.
 fn side_by_side(runs: &[(&str, u64)], run: impl Fn(&str, u64) -> anyhow::Result<Output> + Sync) -> bool {
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let (next, good) = (AtomicUsize::new(0), AtomicBool::new(true));
+    let next = AtomicUsize::new(0);
     let serve = || {
+        let mut good = true;
         while let Some((target, execs)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if !tell(target, run(target, *execs)) {
-                good.store(false, Ordering::Relaxed);
-            }
+            good &= tell(target, run(target, *execs));
         }
+        good
     };
-    thread::scope(|scope| (0..processors).for_each(|_| drop(scope.spawn(serve))));
-    good.into_inner()
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..suites::threads()).map(|_| scope.spawn(serve)).collect();
+        threads.into_iter().all(|thread| thread.join().is_ok_and(|good| good))
+    })
 }
 
 /// Shows what came of one target; true when it did not fail.

@@ -99,7 +99,8 @@ pub fn steps(size: Size) -> Vec<Step> {
     ]
 }
 
-fn threads() -> u64 {
+/// Processors that there are for work side by side.
+pub fn threads() -> u64 {
     std::thread::available_parallelism().map_or(2, |count| count.get() as u64)
 }
 

@@ -40,10 +40,9 @@ pub fn steps(arch: Arch, extent: &Extent) -> Vec<Step> {
             life(name, of(true, all)),
         ]
     };
+    let theirs = |viommu, what: &str| qemu(arch, viommu, &params(arch.console(), what, extent));
     if extent.with_qemu {
-        steps.extend(in_turns(QEMU, &|viommu, what| {
-            qemu(arch, viommu, &params(arch.console(), what, extent))
-        }));
+        steps.extend(in_turns(QEMU, &theirs));
     }
     let ours = |options: &str, what: &str| mixvm(options, &params("ttyS0", what, extent));
     let viommu = |there| if there { "--virtio-iommu" } else { "" };
@@ -51,8 +50,7 @@ pub fn steps(arch: Arch, extent: &Extent) -> Vec<Step> {
     steps.push(life(UNPOLLED, ours("--virtio-iommu=poll=off", all)));
     for number in 1..=extent.starts {
         if extent.with_qemu {
-            let words = qemu(arch, true, &params(arch.console(), "", extent));
-            steps.push(life(&format!("{QEMU}{START}{number}"), words));
+            steps.push(life(&format!("{QEMU}{START}{number}"), theirs(true, "")));
         }
         steps.push(life(&format!("{MIXVM}{START}{number}"), ours("--virtio-iommu", "")));
     }
@@ -100,7 +98,8 @@ fn qemu(arch: Arch, viommu: bool, params: &str) -> String {
     let (program, machine) = (arch.qemu(), arch.peer_machine());
     let viommu = if viommu { "-device virtio-iommu-pci" } else { "" };
     format!(
-        "{program} peer {program} -name debug-threads=on -accel kvm -machine {machine},memory-backend=ram -cpu host -smp 1 -m {MEMORY_MIB} \
+        "{program} peer {program} -name debug-threads=on -accel kvm -machine {machine},memory-backend=ram -cpu host \
+         -smp 1 -m {MEMORY_MIB} \
          -object memory-backend-memfd,id=ram,size={MEMORY_MIB}M,share=on -nodefaults -no-user-config -no-reboot \
          -display none -serial stdio -kernel /mnt/guest-kernel-packed -initrd /mnt/guest.img -append {params} {viommu} \
          -device vfio-pci,host=$NVME"

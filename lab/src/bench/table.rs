@@ -134,6 +134,15 @@ impl Lives<'_> {
         self.readings.lives.get(name)
     }
 
+    /// The lives of one kind: the one in which all is measured, the second one, and those that only start.
+    fn alike(&self, name: &str) -> impl Iterator<Item = &Life> {
+        let (again, start) = (format!("{name}{AGAIN}"), format!("{name}{START}"));
+        let lives = self.readings.lives.iter();
+        lives
+            .filter(move |(there, _)| *there == name || **there == again || there.starts_with(&start))
+            .map(|(_, life)| life)
+    }
+
     fn of_maps(
         &self,
         work: String,
@@ -178,9 +187,8 @@ impl Lives<'_> {
 
     fn whole_guest(&self) -> Vec<Row> {
         let reads = |name: &str| {
-            let both = [name.to_owned(), format!("{name}{AGAIN}")];
-            let reads = both.iter().filter_map(|name| self.life(name)?.reads.as_ref());
-            median(reads.flat_map(|reads| reads.per_second.iter().copied()))
+            let runs = self.alike(name).filter_map(|life| life.reads.as_ref());
+            median(runs.flat_map(|reads| reads.per_second.iter().copied()))
         };
         let beside = |name: &str| reads(&format!("{}{WITHOUT}", name.trim_end_matches("-poll-off")));
         let counted = |name: &str, what: &str| self.life(name)?.counted.get(what).copied();
@@ -217,11 +225,7 @@ impl Lives<'_> {
                 idle(|it| it.worker_ticks)(name).filter(|_| name != QEMU).map(|ticks| ticks * 10.0)
             }),
             self.of_lives("start to the guest's first process", "s", Target::LessThanQemu, |name| {
-                let (family, again) = (format!("{name}{START}"), format!("{name}{AGAIN}"));
-                let same = |(there, _): &(&String, &Life)| {
-                    *there == name || **there == again || there.starts_with(&family)
-                };
-                median(self.readings.lives.iter().filter(same).filter_map(|(_, life)| life.up))
+                median(self.alike(name).filter_map(|life| life.up))
             }),
             self.of_lives("resident memory less guest RAM", "MiB", Target::AtMost(40.0), |name| {
                 Some(self.life(name)?.own_kib? as f64 / 1024.0)

@@ -39,8 +39,8 @@ fn readings() -> Readings {
         (MIXVM, life(20_000, 1000.0, 3.0)),
         ("mixvm-no-viommu", life(0, 1200.0, 3.0)),
         ("mixvm-no-viommu-again", life(0, 1100.0, 3.0)),
-        ("mixvm-start-1", life(0, 0.0, 9.0)),
-        ("mixvm-start-2", life(0, 0.0, 2.0)),
+        ("mixvm-start-1", Life { up: Some(9.0), ..Life::default() }),
+        ("mixvm-start-2", Life { up: Some(2.0), ..Life::default() }),
         ("mixvm-poll-off", life(60_000, 300.0, 100.0)),
     ];
     let lives = lives.map(|(name, life)| (name.to_owned(), life)).into();

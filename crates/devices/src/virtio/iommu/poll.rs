@@ -22,8 +22,9 @@ use serde::{Deserialize, Serialize};
 const SHORTEST: Duration = Duration::from_micros(200);
 /// The same where they wake up most slowly.
 const LONGEST: Duration = Duration::from_millis(4);
-/// A look lasts this many times the wake-up of a thread, as KVM's does; with 8 it ended, where threads wake slowly, in gaps that
-/// the guest's own timer interrupt had made longer, and each kick that follows makes the next gap longer still.
+/// A request that finds the worker asleep is taken to cost this many times the wake-up of a thread, as KVM's halt polling does.
+/// With 8 a look ended, where threads wake slowly, in gaps that the guest's own timer interrupt had made longer, and each kick that
+/// follows makes the next gap longer still.
 const WAKE_UPS: u32 = 20;
 /// Gaps that are remembered.
 const HISTORY: u32 = 3;
