@@ -85,6 +85,8 @@ pub struct Report {
     pub command: String,
     /// The VMM's exit code.
     pub exit: Option<i32>,
+    /// Whether its control socket was still there after its end.
+    pub socket_left: bool,
     /// The last lines that the VMM wrote to its standard error.
     pub said: String,
     /// SHA-256 that the guest read through the device.
@@ -222,6 +224,7 @@ impl Report {
 
     fn host_said(&mut self, line: &str) {
         match line.split_once(' ') {
+            None if line == "socket-left" => self.socket_left = true,
             Some(("exit", code)) => self.exit = code.trim().parse().ok(),
             Some(("seconds", seconds)) => self.seconds = seconds.trim().parse().ok(),
             Some(("locked", kib)) => self.locked_kib = kib.trim().parse().ok(),

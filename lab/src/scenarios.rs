@@ -253,6 +253,10 @@ fn left_behind(scenario: &Scenario, report: &Report) -> Vec<String> {
     if report.processes != Some(0) {
         failures.push(format!("processes of the VMM after the end: {:?}", report.processes));
     }
+    // One that a signal killed could not take it away.
+    if report.socket_left && report.exit.is_none_or(|code| code < 128) {
+        failures.push("its control socket after the end".to_owned());
+    }
     if report.pinned_pages != Some(0) {
         failures.push(format!("pinned pages after the end: {:?}", report.pinned_pages));
     }

@@ -22,15 +22,16 @@ const ESCAPE: u8 = 1;
 const INPUT: u64 = 0;
 const STOP: u64 = 1;
 
-/// Where the guest's output goes.
-pub(crate) fn output(serial: &Serial) -> Result<Box<dyn Write + Send>> {
+/// Where the guest's output goes; a file also as what is to be emptied once nothing can be refused any more.
+pub(crate) fn output(serial: &Serial) -> Result<(Box<dyn Write + Send>, Option<File>)> {
     Ok(match serial {
-        Serial::Stdout { .. } => Box::new(stdout()),
-        Serial::None => Box::new(io::sink()),
+        Serial::Stdout { .. } => (Box::new(stdout()), None),
+        Serial::None => (Box::new(io::sink()), None),
         Serial::File(path) => {
-            let file =
-                File::create(path).with_context(|| format!("make the serial log {}", path.display()))?;
-            Box::new(file)
+            let file = File::options().write(true).create(true).truncate(false).open(path);
+            let opened = file.and_then(|file| Ok((file.try_clone()?, file)));
+            let (file, log) = opened.with_context(|| format!("make the serial log {}", path.display()))?;
+            (Box::new(file), log.metadata().is_ok_and(|meta| meta.is_file()).then_some(log))
         }
     })
 }

@@ -1,7 +1,6 @@
 //! The control socket of a running machine.
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -19,14 +18,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts when there is a path for the socket.
-    pub fn start(
-        path: Option<&Path>,
-        control: &Arc<Control>,
-        island: Option<IslandLink>,
-    ) -> Result<Option<Server>> {
-        let Some(path) = path else { return Ok(None) };
-        let listener = Listener::bind(path)?;
+    /// Starts to answer who knocks at `listener`.
+    ///
+    /// # Errors
+    /// The host gives no thread or no descriptor.
+    pub fn start(listener: Listener, control: &Arc<Control>, island: Option<IslandLink>) -> Result<Server> {
         let (watched, stop) = rustix::pipe::pipe().context("make a pipe")?;
         let control = control.clone();
         let answer = move |request| match (request, &island) {
@@ -48,7 +44,7 @@ impl Server {
                 log::error!("the control socket does not answer any more: {error}");
             }
         })?;
-        Ok(Some(Server { stop: Some(stop), thread: Some(thread) }))
+        Ok(Server { stop: Some(stop), thread: Some(thread) })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Emulated devices with what they need, as their workers are told.
 
+use std::fs::File;
 use std::os::fd::OwnedFd;
 
 use super::own::Own;
@@ -14,22 +15,25 @@ pub(crate) struct Ready {
     pub behind_viommu: bool,
 }
 
-/// Main's ends of what devices have on the terminal.
+/// Main's ends of what devices have to say, and of what they are told.
 #[derive(Default)]
-pub(crate) struct OnTerminal {
+pub(crate) struct Ends {
     /// What is to be printed comes from these.
     pub printed: Vec<OwnedFd>,
     /// What is typed goes here.
     pub typed: Option<OwnedFd>,
+    /// Files that are to be empty when the guest starts, and not before.
+    pub logs: Vec<File>,
 }
 
 /// All emulated devices of the plan; `own` has what is each one's own, in the plan's order.
-pub(super) fn ready(plan: &Plan, own: Vec<Own>) -> (Vec<Ready>, OnTerminal) {
-    let mut terminal = OnTerminal::default();
+pub(super) fn ready(plan: &Plan, own: Vec<Own>) -> (Vec<Ready>, Ends) {
+    let mut ends = Ends::default();
     let ready = plan.emulated.iter().zip(own).map(|(device, own)| {
-        let Own { fds, printed, typed } = own;
-        terminal.printed.extend(printed);
-        terminal.typed = terminal.typed.take().or(typed);
+        let Own { fds, printed, typed, log } = own;
+        ends.printed.extend(printed);
+        ends.typed = ends.typed.take().or(typed);
+        ends.logs.extend(log);
         let kind = match &device.kind {
             Emulated::Rng => EmulatedKind::Rng,
             Emulated::Disk(disk) => EmulatedKind::Disk(disk.format, disk.options.clone()),
@@ -40,5 +44,5 @@ pub(super) fn ready(plan: &Plan, own: Vec<Own>) -> (Vec<Ready>, OnTerminal) {
         };
         Ready { setup: EmulatedSetup { at: device.at, kind }, fds, behind_viommu: device.behind_viommu }
     });
-    (ready.collect(), terminal)
+    (ready.collect(), ends)
 }

@@ -18,6 +18,8 @@ mod outcome;
 mod own;
 mod pci;
 mod printer;
+mod running;
+mod signals;
 mod vcpus;
 
 use std::sync::Arc;
@@ -26,20 +28,22 @@ use anyhow::{Context, Result};
 use base::GuestRam;
 use devices::bus::Bus;
 use hypervisor::{Kvm, Vcpu, Vm};
-use jail::Children;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use vm_control::Listener;
 
 use crate::config::Config;
 use crate::plan::Plan;
-use crate::process::{Sandbox, Undertaker};
+use crate::process::Sandbox;
 
 pub use board::{Layout, layout};
 pub use files::BootFiles;
 pub use outcome::Outcome;
 
 use adapters::KvmDoorbells;
-use assigned::{Assigned, Blocker};
+use assigned::Assigned;
 use life::Control;
-use printer::Printer;
+use running::Running;
+use signals::Signals;
 
 /// The address spaces of trapped accesses.
 #[derive(Clone, Default)]
@@ -67,7 +71,10 @@ pub fn run(
     kvm: &Kvm,
     mut files: BootFiles,
 ) -> Result<Outcome> {
+    let signals = Signals::block()?;
+    let listener = config.socket.as_deref().map(Listener::bind).transpose()?;
     base::raise_memlock(plan.memlock).context("assigned devices lock guest memory")?;
+    raise_open_files();
     hypervisor::install_signal_handler().context("install the handler that stops vCPUs")?;
     let ram = GuestRam::new(&layout.ram())?;
     let vm = Arc::new(Vm::new(kvm, &board::vm_config(config, layout)).context("make the virtual machine")?);
@@ -75,7 +82,6 @@ pub fn run(
     let cpus = u32::from(config.cpus);
     let vcpus = (0..cpus).map(|id| Vcpu::new(&vm, id)).collect::<Result<Vec<_>, _>>()?;
     vm.finish().context("start the interrupt controller")?;
-    let assigned = Assigned::open(plan, &vm, &ram)?;
     let parts = Parts {
         doorbells: Arc::new(KvmDoorbells(vm.clone())),
         buses: Buses::default(),
@@ -83,34 +89,32 @@ pub fn run(
         vm,
         ram,
     };
+    let signals = signals.watch(&parts.control)?;
     end_on_panic(&parts.control);
-    let serial = board::add_devices(&parts, layout, console::output(&config.serial)?)?;
+    let (output, log) = console::output(&config.serial)?;
+    let serial = board::add_devices(&parts, layout, output)?;
+    let (emulated, mut ends) = emulated::ready(plan, std::mem::take(&mut files.own));
+    ends.logs.extend(log);
+    // Before any device is touched: a file that is no kernel is found out here.
+    let loaded = board::boot(&parts, config, plan, layout, &vcpus, files);
+    loaded.with_context(|| format!("load the kernel {}", config.kernel.display()))?;
+    let assigned = Assigned::open(plan, &parts.vm, &parts.ram)?;
     let mut sandbox = Sandbox::new(config.sandbox)?;
-    let (emulated, terminal) = emulated::ready(plan, std::mem::take(&mut files.own));
     let built = pci::assemble((&parts, layout), plan, &assigned, emulated, &mut sandbox)?;
-    let (children, threads) = sandbox.into_parts();
-    let undertaker =
-        children.map(|children| bury(children, &parts.control, assigned.blocker())).transpose()?;
-    board::boot(&parts, config, plan, layout, &vcpus, files)?;
-    let printers = terminal.printed.into_iter().map(|pipe| Printer::start(pipe, console::stdout()));
-    let printers = printers.collect::<Result<Vec<_>>>()?;
-    let typed = console::Typed::of(&config.serial, serial, terminal.typed);
-    let console = typed.map(|typed| console::Input::start(typed, &parts.control)).transpose()?.flatten();
-    let server = control::Server::start(config.socket.as_deref(), &parts.control, built.island.clone())?;
-    log::info!("the guest starts: {cpus} vCPUs, {} of RAM", base::bytes(parts.ram.size()));
-    let outcome = vcpus::run(vcpus, &parts.control, &parts.buses)?;
+    let mut running = Running::new(signals, parts, assigned, built, sandbox)?;
+    running.open_to_users((&config.serial, serial), ends, listener)?;
+    log::info!("the guest starts: {cpus} vCPUs, {} of RAM", base::bytes(running.parts.ram.size()));
+    let outcome = vcpus::run(vcpus, &running.parts.control, &running.parts.buses)?;
     log::info!("the guest has ended: {outcome}");
-    if let Some(undertaker) = &undertaker {
-        undertaker.machine_ends();
-    }
-    // With the last end of their tubes the workers end, and their devices stop; main's own descriptors go after that.
-    drop((console, server, built, parts));
-    drop(undertaker);
-    threads.into_iter().for_each(|thread| drop(thread.join()));
-    // What the devices have written by now is all that they ever will.
-    drop(printers);
-    drop(assigned);
     Ok(outcome)
+}
+
+/// As many open files as the host allows: each interrupt of an assigned device is one, and the usual 1024 are soon gone.
+fn raise_open_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if let Err(errno) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        log::warn!("at most {current:?} files can be open, for the limit cannot be raised: {errno}");
+    }
 }
 
 /// Ends the machine when a thread of this process panics, a device's own where devices run in here: nobody would do its work.
@@ -121,16 +125,6 @@ fn end_on_panic(control: &Arc<Control>) {
         tell(panic);
         control.end(Outcome::Crash);
     }));
-}
-
-/// Ends the machine, without any DMA, when a device process dies.
-fn bury(children: Children, control: &Arc<Control>, blocker: Blocker) -> Result<Undertaker> {
-    let control = control.clone();
-    Undertaker::start(children, move |what| {
-        log::error!("{what}; its devices are stopped, and the machine ends");
-        blocker.block_all();
-        control.end(Outcome::Crash);
-    })
 }
 
 #[cfg(test)]

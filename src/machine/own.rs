@@ -22,6 +22,8 @@ pub(super) struct Own {
     pub printed: Option<OwnedFd>,
     /// What is typed goes here; does not block.
     pub typed: Option<OwnedFd>,
+    /// A regular file that the device writes to from its beginning; it still has what an earlier machine wrote.
+    pub log: Option<File>,
 }
 
 impl From<Vec<OwnedFd>> for Own {
@@ -53,7 +55,11 @@ fn open_tap(net: &NetConfig) -> Result<Vec<OwnedFd>, Refusal> {
 fn open_console(console: &ConsoleConfig) -> Result<Own, Refusal> {
     let mut own = Own::default();
     own.fds.push(match &console.output {
-        ConsoleOutput::File(path) => open_output(path)?,
+        ConsoleOutput::File(path) => {
+            let (output, log) = open_output(path)?;
+            own.log = log;
+            output
+        }
         ConsoleOutput::Stdout => {
             let (ours, theirs) = pipe()?;
             own.printed = Some(ours);
@@ -91,11 +97,17 @@ fn open_end(path: &Path, options: &mut OpenOptions) -> Result<File, Refusal> {
     })
 }
 
-fn open_output(path: &Path) -> Result<OwnedFd, Refusal> {
+/// What a console writes to; a regular file also as what is to be emptied. Not yet: it may be the log of a machine that runs, and
+/// this start may still be refused.
+fn open_output(path: &Path) -> Result<(OwnedFd, Option<File>), Refusal> {
     let special = path.metadata().is_ok_and(|meta| !meta.is_file());
     // A FIFO opened for writing alone wants its reader to be there first.
-    let mut how = File::options();
-    Ok(open_end(path, how.write(true).read(special).create(!special).truncate(!special))?.into())
+    let output = open_end(path, File::options().write(true).read(special).create(!special))?;
+    let log = (!special).then(|| output.try_clone()).transpose().map_err(|error| {
+        let remedy = "Raise the limit on open files.";
+        Refusal::new(format!("the console {}", path.display()), "cannot be opened", error.to_string(), remedy)
+    })?;
+    Ok((output.into(), log))
 }
 
 fn open_input(path: &Path) -> Result<OwnedFd, Refusal> {

@@ -26,7 +26,7 @@ LAB ready 6.0\r
 LAB end poweroff\r
 ";
 
-const FACTS: &str = "viommu-exit 0\nretry 1\nexit 0\nseconds 9\nlocked 0\npinned 0\n\
+const FACTS: &str = "viommu-exit 0\nsocket-left\nretry 1\nexit 0\nseconds 9\nlocked 0\npinned 0\n\
                      group-free 0000:01:00.0\nvcpu-time-running 250\nvcpu-time-halted 0\npinned-halted 44\n\
                      console-halted 7\ncontrol-failed resume\ngroup-busy 0000:02:00.0\nrig killed 7\n\
                      look kernel-5 44\nhost-files 600\nhost-memory 70000\n";
@@ -50,6 +50,7 @@ fn guest_and_host_facts_are_read() {
     fs::remove_dir_all(&folder).unwrap();
 
     assert_eq!((report.exit, report.cpus, report.retries, report.stalled), (Some(0), Some(4), 1, false));
+    assert!(report.socket_left);
     assert_eq!((report.digest.as_deref(), report.write.as_deref()), (Some("abc"), Some("ok")));
     assert_eq!((report.interrupts("nvme"), report.interrupts("eth"), report.vectors.len()), (142, 9, 3));
     assert_eq!((report.groups[0].kind.as_str(), report.groups[0].driver.as_str()), ("DMA-FQ", "nvme"));

@@ -1,4 +1,5 @@
-//! A guest with data disks: a qcow2 image behind its IOMMU, a raw one beside it.
+//! A guest with data disks: a qcow2 image behind its IOMMU, a raw one beside it. A signal ends its machine, as a service manager
+//! does, and the images are whole nevertheless.
 
 use super::Scenario;
 use crate::disk::Disk;
@@ -10,7 +11,7 @@ const WORDS: [&str; 3] = ["digest", "copy", "hole"];
 
 pub(super) fn scenario() -> Scenario {
     let mut scenario = Scenario::new("data-disks", "");
-    scenario.guest.actions.push("data");
+    scenario.guest.actions.extend(["data", "terminate"]);
     let layered = format!("{QCOW2},format=qcow2,iommu=viommu,id=layered");
     let plain = format!("{RAW},iommu=off,num-queues=2,id=plain");
     scenario.guest.options = ["--block", &layered, "--block", &plain].map(str::to_owned).into();

@@ -49,9 +49,10 @@ fn a_good_life_passes() {
 #[test]
 fn each_way_to_go_wrong_is_noticed() {
     type Change = fn(&mut Report);
-    let cases: [(Change, &str); 18] = [
+    let cases: [(Change, &str); 19] = [
         (|r| r.drawn = false, "drew no domain"),
         (|r| r.exit = Some(33), "exit code Some(33)"),
+        (|r| r.socket_left = true, "control socket after the end"),
         (|r| r.digest = Some("abd".into()), "digest read"),
         (|r| r.digest = None, "digest read None"),
         (|r| r.write = Some("wrong".into()), "copy by the device"),

@@ -1,4 +1,4 @@
-# Hooks of host.sh for guests that ask to be halted: suspend, resume and stop over the control socket.
+# Hooks of host.sh for guests that ask to be halted or ended: suspend, resume and stop over the control socket, and a signal.
 
 # Longer than a guest's watchdog for stuck processors sleeps: 20 s.
 HALT_SECONDS=30
@@ -40,5 +40,8 @@ do_as_asked() {
         was_stopped=1
         control suspend
         control stop
+    elif [ -z "$was_stopped" ] && grep -q '^LAB terminate-me' /run/console; then
+        was_stopped=1
+        kill -TERM "$(cat /run/pid)"
     fi
 }

@@ -311,7 +311,7 @@ for action in $(param lab.do | tr , ' '); do
         vfio) load_vfio ;;
         rig) run_rig ;;
         halt) be_halted ;;
-        stop) stop=1 ;;
+        stop | terminate) stop=$action ;;
         one-mib) one_mib ;;
         dma | idle) until_killed "$action" ;;
         reboot) end=reboot ;;
@@ -323,7 +323,7 @@ say ready "$(cut -d' ' -f1 /proc/uptime)"
 if read -t 120 -r answer; then say told "$answer"; else say fail "nobody answered"; fi
 [ -n "$keep" ] || put_down
 if [ -n "$stop" ]; then
-    say stop-me
+    say "$stop-me"
     sleep 300
     say fail "nobody stopped the machine"
 fi

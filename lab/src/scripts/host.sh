@@ -108,6 +108,7 @@ guest_once() {
     alive=$?
     wait "$life"
     exec 8<&-
+    [ -e /run/vm.sock ] && fact socket-left
     cat /run/console >"$out/console"
     cat /run/stderr >"$out/stderr"
     return $alive

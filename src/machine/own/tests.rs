@@ -83,8 +83,24 @@ fn console_has_a_file_for_output_and_a_fifo_for_input() {
     std::fs::write(&file, "old").unwrap();
     // Neither end of the FIFO has anybody at it yet, and nothing waits for that.
     assert_eq!(console(&file, Some(&fifo)).unwrap().len(), 2);
-    assert_eq!(std::fs::read(&file).unwrap(), b"");
     assert_eq!(console(&fifo, None).unwrap().len(), 1);
+}
+
+#[test]
+fn a_log_keeps_its_content_until_it_is_emptied_by_its_second_descriptor() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, fifo) = (folder.path().join("out"), folder.path().join("in"));
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    std::fs::write(&file, "of a machine that runs").unwrap();
+    let own = |path: &Path| {
+        let output = ConsoleOutput::File(path.into());
+        open_console(&ConsoleConfig { output, input: ConsoleInput::None }).unwrap()
+    };
+    let log = own(&file).log.unwrap();
+    assert_eq!(std::fs::read(&file).unwrap(), b"of a machine that runs");
+    log.set_len(0).unwrap();
+    assert_eq!(std::fs::read(&file).unwrap(), b"");
+    assert!(own(&fifo).log.is_none());
 }
 
 #[test]

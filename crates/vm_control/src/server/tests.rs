@@ -1,4 +1,5 @@
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -152,4 +153,44 @@ fn only_a_dead_socket_is_replaced() {
     std::fs::write(&path, "precious").unwrap();
     assert!(matches!(refusal(&path), ControlError::NotSocket { .. }));
     assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+}
+
+fn connection() -> Connection {
+    Connection::new(UnixStream::pair().unwrap().0).unwrap()
+}
+
+/// What `accept` says, one after the other; for ever the last.
+fn saying(words: Vec<Result<(), Errno>>) -> impl FnMut() -> io::Result<Option<Connection>> {
+    let mut words = words.into_iter();
+    move || match words.next() {
+        Some(Ok(())) => Ok(Some(connection())),
+        Some(Err(errno)) => Err(errno.into()),
+        None => Ok(None),
+    }
+}
+
+#[test]
+fn a_host_without_descriptors_costs_the_quietest_client_its_own_and_never_the_socket() {
+    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS];
+    for errno in shortages {
+        let mut clients = vec![connection(), connection()];
+        let quiet = clients[0].as_fd().as_raw_fd();
+        assert!(admit(saying(vec![Err(errno), Ok(())]), &mut clients).unwrap());
+        assert_eq!(clients.len(), 2);
+        assert!(clients[0].as_fd().as_raw_fd() != quiet, "{errno}");
+        // Nobody has any to give: the knocking one waits.
+        let mut none = Vec::new();
+        assert!(!admit(saying(vec![Err(errno)]), &mut none).unwrap(), "{errno}");
+    }
+    assert!(admit(saying(vec![Err(Errno::BADF)]), &mut vec![connection()]).is_err());
+}
+
+#[test]
+fn nobody_knocks_while_the_host_is_crowded() {
+    let dir = tempfile::tempdir().unwrap();
+    let listener = Listener::bind(&dir.path().join("control")).unwrap();
+    let _client = UnixStream::connect(dir.path().join("control")).unwrap();
+    let (_stop, stopped) = UnixStream::pair().unwrap();
+    assert_eq!(wait(&listener, &stopped, &[], false).unwrap(), [false, true]);
+    assert_eq!(wait(&listener, &stopped, &[], true).unwrap(), [false, false]);
 }
