@@ -1,4 +1,4 @@
-//! `mixvm run`: flags → configuration → plan → files and KVM opened → machine.
+//! `mixvm run`: flags → configuration → facts → plan → files and KVM opened → machine.
 
 use anyhow::{Context, Result};
 use hypervisor::Kvm;
@@ -8,7 +8,7 @@ use crate::config::{Arch, Config};
 use crate::errors::Refused;
 use crate::host::{self, HostFacts};
 use crate::machine::{self, BootFiles};
-use crate::plan::{self, GuestMap, Plan};
+use crate::plan;
 
 /// Runs a machine until it ends; the exit code says how.
 ///
@@ -17,30 +17,11 @@ use crate::plan::{self, GuestMap, Plan};
 pub fn run(args: &RunArgs, host: &dyn HostFacts) -> Result<u8> {
     let config = Config::from_args(args, Arch::host()).map_err(Refused)?;
     let files = BootFiles::open(&config).map_err(Refused)?;
-    let kvm = Kvm::open(None);
-    let bits = kvm.as_ref().ok().and_then(|kvm| kvm.phys_bits().ok()).map_or(GuestMap::USUAL_BITS, u32::from);
-    let plan = prepare(&config, host, bits)?;
-    let kvm = kvm?;
+    let facts = host::gather(host, &config.assignment);
+    let plan = plan::decide(&config.assignment, config.cpus, &facts).map_err(Refused)?;
+    plan.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    let kvm = Kvm::open(None)?;
+    let bits = u32::from(kvm.phys_bits()?);
     let layout = machine::layout(&config, &plan, bits).context("lay the guest's memory out")?;
     Ok(machine::run(&config, &plan, &layout, &kvm, files)?.exit_code())
-}
-
-/// From a configuration to a plan; `bits` is the width of guest-physical addresses.
-fn prepare(config: &Config, host: &dyn HostFacts, bits: u32) -> Result<Plan, Refused> {
-    let map =
-        plan::guest_map(&config.assignment, config.cpus, bits).map_err(|refusal| Refused(vec![refusal]))?;
-    let facts = host::gather(host, &config.assignment);
-    let planned = plan::plan(&config.assignment, &facts, &map);
-    let mut refusals: Vec<_> = plan::kvm(&facts.machine).into_iter().collect();
-    match planned {
-        Ok(plan) if refusals.is_empty() => {
-            plan.warnings.iter().for_each(|warning| log::warn!("{warning}"));
-            Ok(plan)
-        }
-        Ok(_) => Err(Refused(refusals)),
-        Err(more) => {
-            refusals.extend(more);
-            Err(Refused(refusals))
-        }
-    }
 }

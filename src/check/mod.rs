@@ -9,7 +9,7 @@ use crate::cmdline::CheckArgs;
 use crate::config::{Arch, Assignment};
 use crate::errors::{FAILED, Refused};
 use crate::host::{HostFacts, gather};
-use crate::plan::{GuestMap, guest_map, plan};
+use crate::plan::decide;
 
 use report::CheckReport;
 
@@ -19,9 +19,8 @@ use report::CheckReport;
 /// The flags contradict each other, or nothing can be printed.
 pub fn run(args: &CheckArgs, host: &dyn HostFacts, arch: Arch, out: &mut dyn Write) -> anyhow::Result<u8> {
     let assignment = Assignment::from_check(args, arch).map_err(Refused)?;
-    let map = guest_map(&assignment, 1, GuestMap::USUAL_BITS).map_err(|refusal| Refused(vec![refusal]))?;
     let facts = gather(host, &assignment);
-    let outcome = plan(&assignment, &facts, &map);
+    let outcome = decide(&assignment, 1, &facts);
     let report = CheckReport::new(&assignment, &facts, &outcome);
     if args.json {
         serde_json::to_writer(&mut *out, &report)?;

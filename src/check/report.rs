@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::config::Assignment;
 use crate::errors::Refusal;
-use crate::host::{DeviceFacts, Facts, GroupFacts, GuestGics, Isolation, Lookup, MachineFacts, Trial};
+use crate::host::{
+    DeviceFacts, Facts, GroupFacts, GuestGics, Isolation, KvmFacts, Lookup, MachineFacts, Trial,
+};
 use crate::plan::{Plan, Region, bind_commands, memlock_needed};
 
 /// The whole answer.
@@ -14,6 +16,8 @@ use crate::plan::{Plan, Region, bind_commands, memlock_needed};
 pub struct CheckReport {
     /// Whether a run with these devices would start.
     pub assignable: bool,
+    /// KVM.
+    pub kvm: KvmReport,
     /// Each device that was asked about.
     pub devices: Vec<DeviceReport>,
     /// Their IOMMU groups.
@@ -28,6 +32,17 @@ pub struct CheckReport {
     pub refusals: Vec<RefusalReport>,
     /// What is worth knowing besides.
     pub warnings: Vec<String>,
+}
+
+/// KVM of the host.
+#[derive(Debug, Serialize)]
+pub struct KvmReport {
+    /// Whether it has all that machines need.
+    pub usable: bool,
+    /// `works`, or what is wrong with it.
+    pub state: String,
+    /// Width of guest-physical addresses in bits; `None` where it could not be asked.
+    pub address_bits: Option<u32>,
 }
 
 /// One device.
@@ -153,6 +168,7 @@ impl CheckReport {
         let refusals = outcome.as_ref().err().map_or(&[][..], Vec::as_slice);
         CheckReport {
             assignable: outcome.is_ok(),
+            kvm: kvm(&facts.machine.kvm),
             devices: devices.map(|(config, lookup)| device(&config.path, lookup)).collect(),
             groups: facts.groups.values().map(|entry| group(entry, &facts.machine)).collect(),
             guest_interrupt_controllers: facts.machine.guest_gics.map(controllers),
@@ -162,6 +178,11 @@ impl CheckReport {
             warnings: outcome.as_ref().map_or_else(|_| Vec::new(), |plan| plan.warnings.clone()),
         }
     }
+}
+
+fn kvm(facts: &KvmFacts) -> KvmReport {
+    let address_bits = facts.address_bits();
+    KvmReport { usable: address_bits.is_some(), state: facts.to_string(), address_bits }
 }
 
 fn device(path: &str, lookup: &Lookup) -> DeviceReport {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use super::*;
 use crate::cmdline::{Cli, Command};
 use crate::host::fake::FakeHost;
-use crate::host::{GuestGics, Trial};
+use crate::host::{GuestGics, KvmFacts, Trial};
 
 fn check(host: &FakeHost, flags: &str) -> (u8, String) {
     let words = ["mixvm", "check"].into_iter().chain(flags.split_whitespace());
@@ -27,6 +27,8 @@ fn ready_device_is_told_with_all_that_was_found() {
     let (code, text) = check(&FakeHost::new(Arch::X86_64), DEVICE);
     assert_eq!(code, 0, "{text}");
     for (label, value) in [
+        ("/dev/kvm", "works"),
+        ("guest addresses", "40 bits"),
         ("driver", "vfio-pci"),
         ("IOMMU group", "3"),
         ("devices", "0000:01:00.0 (vfio-pci)"),
@@ -81,6 +83,26 @@ fn obstacles_are_told_in_the_words_of_run() {
         "{report}"
     );
     assert_eq!(report["groups"][0]["members"][1]["viable"], Value::Bool(false));
+}
+
+#[test]
+fn host_without_kvm_is_not_ready() {
+    let mut host = FakeHost::new(Arch::X86_64);
+    assert_eq!(
+        json(&host, DEVICE).1["kvm"],
+        serde_json::json!({"usable": true, "state": "works", "address_bits": 40})
+    );
+    for (kvm, state) in [(KvmFacts::Absent, "not there"), (KvmFacts::Denied, "not permitted to open it")] {
+        host.machine.kvm = kvm;
+        let (code, text) = check(&host, DEVICE);
+        assert_eq!(code, FAILED, "{text}");
+        assert!(text.starts_with(&format!("KVM\n  /dev/kvm        {state}\n")), "{text}");
+        assert!(text.contains("Not ready:\n- /dev/kvm "), "{text}");
+        let (code, report) = json(&host, DEVICE);
+        assert_eq!((code, &report["assignable"]), (FAILED, &Value::Bool(false)));
+        assert_eq!(report["kvm"], serde_json::json!({"usable": false, "state": state, "address_bits": null}));
+        assert_eq!(report["refusals"][0]["subject"], "/dev/kvm");
+    }
 }
 
 #[test]

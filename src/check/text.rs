@@ -2,10 +2,11 @@
 
 use std::fmt::{self, Formatter};
 
-use super::report::{CheckReport, DeviceReport, GroupReport, GuestReport, MemberReport};
+use super::report::{CheckReport, DeviceReport, GroupReport, GuestReport, KvmReport, MemberReport};
 
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        kvm(f, &self.kvm)?;
         self.devices.iter().try_for_each(|entry| device(f, entry))?;
         self.groups.iter().try_for_each(|entry| group(f, entry))?;
         if let Some(names) = &self.guest_interrupt_controllers {
@@ -31,6 +32,15 @@ impl fmt::Display for CheckReport {
 /// One labelled line.
 fn line(f: &mut Formatter<'_>, label: &str, value: &str) -> fmt::Result {
     writeln!(f, "  {label:<16}{value}")
+}
+
+fn kvm(f: &mut Formatter<'_>, kvm: &KvmReport) -> fmt::Result {
+    writeln!(f, "KVM")?;
+    line(f, "/dev/kvm", &kvm.state)?;
+    match kvm.address_bits {
+        Some(bits) => line(f, "guest addresses", &format!("{bits} bits")),
+        None => Ok(()),
+    }
 }
 
 fn device(f: &mut Formatter<'_>, device: &DeviceReport) -> fmt::Result {

@@ -44,7 +44,7 @@ impl FakeHost {
             page_size: 4096,
             memlock: Memlock::Unlimited,
             container_node: Access::Granted,
-            kvm_node: Access::Granted,
+            kvm: KvmFacts::Works { address_bits: 40 },
             unsafe_allowed: Some(false),
             chips: Isolation::Isolated,
             gic: (arch == Arch::Aarch64).then_some(HostGic::V3),

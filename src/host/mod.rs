@@ -4,6 +4,7 @@
 pub mod fake;
 mod guest_gics;
 mod irqchip;
+mod kvm;
 mod reserved;
 mod sysfs;
 mod trial;
@@ -17,6 +18,7 @@ use rustix::io::Errno;
 
 use crate::config::{Arch, Assignment};
 
+pub use kvm::KvmFacts;
 pub use reserved::{HostRegion, HostRegionKind};
 pub use sysfs::SysfsHost;
 
@@ -81,7 +83,7 @@ pub struct MachineFacts {
     /// `/dev/vfio/vfio`.
     pub container_node: Access,
     /// `/dev/kvm`.
-    pub kvm_node: Access,
+    pub kvm: KvmFacts,
     /// Parameter `allow_unsafe_interrupts` of the type 1 driver; `None` when the driver is not loaded.
     pub unsafe_allowed: Option<bool>,
     /// What the names of its interrupt chips tell about isolation.

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use base::{Memlock, memlock_limit};
 use data_model::HostBdf;
+use hypervisor::Kvm;
 use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
 
 use super::{
-    Access, DeviceFacts, GroupFacts, GuestGics, HostFacts, Lookup, MachineFacts, Trial, guest_gics, irqchip,
-    reserved, trial,
+    Access, DeviceFacts, GroupFacts, GuestGics, HostFacts, KvmFacts, Lookup, MachineFacts, Trial, guest_gics,
+    irqchip, reserved, trial,
 };
 use crate::config::Arch;
 
@@ -69,14 +70,15 @@ impl SysfsHost {
 impl HostFacts for SysfsHost {
     fn machine(&self) -> MachineFacts {
         let chips = self.chip_names();
-        let guest_gics = guest_gics::offered(&self.dev.join("kvm"));
+        let kvm = Kvm::open(Some(&self.dev.join("kvm")));
+        let guest_gics = kvm.as_ref().ok().and_then(guest_gics::offered);
         let parameter = text(&self.sys.join("module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"));
         MachineFacts {
             arch: self.arch,
             page_size: rustix::param::page_size() as u64,
             memlock: reachable_memlock(),
             container_node: access(&self.dev.join("vfio/vfio")),
-            kvm_node: access(&self.dev.join("kvm")),
+            kvm: KvmFacts::of(&kvm),
             unsafe_allowed: parameter.map(|value| value == "Y" || value == "1"),
             chips: irqchip::isolation(self.arch, &chips),
             gic: guest_gics.and_then(GuestGics::best).or_else(|| irqchip::gic(&chips)),

@@ -113,7 +113,7 @@ fn group_lists_members_regions_and_node() {
 fn machine_is_read_from_its_files() {
     let (dir, host) = tree();
     let machine = host.machine();
-    assert_eq!((machine.container_node, machine.kvm_node), (Access::Granted, Access::Absent));
+    assert_eq!((machine.container_node, machine.kvm), (Access::Granted, KvmFacts::Absent));
     assert_eq!(
         (machine.unsafe_allowed, machine.chips, machine.gic),
         (Some(false), Isolation::Isolated, None)
@@ -122,6 +122,9 @@ fn machine_is_read_from_its_files() {
     assert_eq!(host.machine().unsafe_allowed, Some(true));
     fs::remove_dir_all(dir.path().join("sys/module")).unwrap();
     assert_eq!(host.machine().unsafe_allowed, None);
+    put(dir.path(), "dev/kvm", "");
+    let kvm = host.machine().kvm;
+    assert!(matches!(&kvm, KvmFacts::Unusable(why) if why.contains("KVM version -1")), "{kvm:?}");
 }
 
 #[test]

@@ -20,13 +20,14 @@ pub use vm_control::RegionKind;
 use vm_control::RegionReport;
 
 use crate::cmdline::specs::MsiMode;
-use crate::config::{Assignment, Emulated};
+use crate::config::{Arch, Assignment, Emulated};
 use crate::errors::Refusal;
-use crate::host::{Access, Aperture, Facts, GroupFacts, MachineFacts, Trial};
+use crate::host::{Aperture, Facts, GroupFacts, KvmFacts, MachineFacts, Trial};
 
 use devices::Found;
 pub use devices::bind_commands;
-pub use guest_map::{GuestMap, guest_map};
+pub use guest_map::GuestMap;
+use guest_map::guest_map;
 pub use memory::needed as memlock_needed;
 pub use places::{RootPort, VIOMMU};
 
@@ -151,6 +152,25 @@ impl Draft<'_> {
     }
 }
 
+/// Decides on a machine with `cpus` processors: what `check` and `run` both ask, so that they cannot disagree.
+///
+/// # Errors
+/// Every reason against the run that the host and the configuration give, not the first alone.
+pub fn decide(assignment: &Assignment, cpus: u8, facts: &Facts) -> Result<Plan, Vec<Refusal>> {
+    let mut refusals: Vec<_> = kvm(&facts.machine).into_iter().collect();
+    let bits = facts.machine.kvm.address_bits().unwrap_or(GuestMap::USUAL_BITS);
+    let map = guest_map(assignment, cpus, bits).unwrap_or_else(|refusal| {
+        refusals.push(refusal);
+        GuestMap::default()
+    });
+    let planned = plan(assignment, facts, &map);
+    if refusals.is_empty() {
+        return planned;
+    }
+    refusals.extend(planned.err().into_iter().flatten());
+    Err(refusals)
+}
+
 /// Decides everything about a machine's devices. The MSI frame of an aarch64 guest, which is not in `map`, is
 /// placed here.
 ///
@@ -226,21 +246,27 @@ fn viommu(draft: &mut Draft<'_>, gic: Option<&Gic>) -> Option<ViommuPlan> {
 }
 
 /// What keeps this process from running any guest at all.
-pub fn kvm(machine: &MachineFacts) -> Option<Refusal> {
-    let (what, why, remedy) = match machine.kvm_node {
-        Access::Granted => return None,
-        Access::Absent => (
-            "is not there",
-            "the host has no KVM",
-            "Turn virtualization on in the firmware and load kvm_intel or kvm_amd.",
-        ),
-        Access::Denied => (
+fn kvm(machine: &MachineFacts) -> Option<Refusal> {
+    let (what, why, remedy) = match &machine.kvm {
+        KvmFacts::Works { .. } => return None,
+        KvmFacts::Absent => ("is not there", "the host has no KVM".to_owned(), get_kvm(machine.arch)),
+        KvmFacts::Denied => (
             "cannot be opened",
-            "this user may not read and write it",
+            "this user may not read and write it".to_owned(),
             "Add the user to the group that owns the node.",
         ),
+        KvmFacts::Unusable(why) => {
+            ("cannot be used", why.clone(), "The host's kernel log may say more: dmesg | grep -i kvm")
+        }
     };
     Some(Refusal::new("/dev/kvm", what, why, remedy))
+}
+
+fn get_kvm(arch: Arch) -> &'static str {
+    match arch {
+        Arch::X86_64 => "Turn virtualization on in the firmware and load kvm_intel or kvm_amd.",
+        Arch::Aarch64 => "The host's kernel needs KVM built in, and firmware that starts it in EL2.",
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::*;
 use crate::cmdline::IrqchipArg;
 use crate::config::{Arch, EmulatedConfig, VfioConfig, ViommuConfig};
 use crate::host::fake::{ARM_MSI, FakeHost, X86_MSI, aperture, region, span};
-use crate::host::{HostRegionKind, gather};
+use crate::host::{Access, HostRegionKind, gather};
 
 mod placement;
 mod published;

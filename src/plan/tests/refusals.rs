@@ -224,7 +224,7 @@ fn what_is_no_obstacle_is_let_through() {
         ("host accepts unsafe interrupts and needs not", |host, _| host.machine.unsafe_allowed = Some(true)),
         ("user accepts unsafe interrupts and needs not", |_, wish| wish.vfio[0].unsafe_interrupts = true),
         ("attach worked though chip names say nothing", |host, _| host.machine.chips = Isolation::Unknown),
-        ("KVM is not the plan's business", |host, _| host.machine.kvm_node = Access::Absent),
+        ("KVM is not the plan's business", |host, _| host.machine.kvm = KvmFacts::Absent),
         ("variant driver", |host, _| {
             host.device_mut(1, |device| device.driver = Some("mlx5_vfio_pci".into()));
         }),
@@ -301,14 +301,48 @@ fn memory_beyond_the_aperture_stops_only_devices_that_have_all_of_it() {
     assert!(refusals[0].to_string().contains("with iommu=off all of it must be mapped"), "{}", refusals[0]);
 }
 
+/// What `check` and `run` are told of a machine with one processor.
+fn decided(host: &FakeHost, assignment: &Assignment) -> Vec<String> {
+    let refusals = decide(assignment, 1, &gather(host, assignment)).err().unwrap_or_default();
+    refusals.iter().map(ToString::to_string).collect()
+}
+
 #[test]
-fn missing_kvm_is_refused_for_runs() {
-    let mut machine = FakeHost::new(Arch::X86_64).machine;
-    assert_eq!(kvm(&machine), None);
-    for (access, words) in
-        [(Access::Absent, "/dev/kvm is not there"), (Access::Denied, "/dev/kvm cannot be opened")]
-    {
-        machine.kvm_node = access;
-        assert!(kvm(&machine).unwrap().to_string().starts_with(words));
+fn kvm_that_cannot_be_used_is_refused_with_what_else_there_is() {
+    let unusable = KvmFacts::Unusable("it answers with version 11".into());
+    for (arch, kvm, words) in [
+        (Arch::X86_64, KvmFacts::Works { address_bits: 40 }, None),
+        (Arch::X86_64, KvmFacts::Absent, Some(("/dev/kvm is not there", "kvm_intel"))),
+        (Arch::Aarch64, KvmFacts::Absent, Some(("/dev/kvm is not there", "EL2"))),
+        (Arch::X86_64, KvmFacts::Denied, Some(("/dev/kvm cannot be opened", "the group that owns"))),
+        (Arch::X86_64, unusable, Some(("/dev/kvm cannot be used: it answers with version 11", "dmesg"))),
+    ] {
+        let mut host = FakeHost::new(arch);
+        let wish = assignment(arch, &[device(1)]);
+        host.machine.kvm = kvm;
+        let said = decided(&host, &wish);
+        let Some((start, part)) = words else {
+            assert!(said.is_empty(), "{said:#?}");
+            continue;
+        };
+        assert!(said.len() == 1 && said[0].starts_with(start) && said[0].contains(part), "{said:#?}");
+        host.drive(1, Some("nvme"));
+        let both = decided(&host, &wish);
+        assert!(both.len() == 2 && both[0] == said[0] && both[1].contains("vfio-pci"), "{both:#?}");
     }
+}
+
+#[test]
+fn memory_must_fit_the_addresses_that_kvm_gives() {
+    let mut host = FakeHost::new(Arch::X86_64);
+    let wish = Assignment { memory: 768 << 30, ..assignment(Arch::X86_64, &[device(1)]) };
+    for (bits, fits) in [(36, false), (39, false), (40, true), (46, true)] {
+        host.machine.kvm = KvmFacts::Works { address_bits: bits };
+        let said = decided(&host, &wish);
+        assert_eq!(said.is_empty(), fits, "{bits}: {said:#?}");
+        assert!(fits || said[0].starts_with("the machine cannot be laid out"), "{said:#?}");
+    }
+    host.machine.kvm = KvmFacts::Works { address_bits: 36 };
+    host.drive(1, Some("nvme"));
+    assert_eq!(decided(&host, &wish).len(), 2, "the device's own refusal is told with it");
 }
