@@ -9,7 +9,7 @@ use crate::errors::Refusal;
 use crate::host::{
     DeviceFacts, Facts, GroupFacts, GuestGics, Isolation, KvmFacts, Lookup, MachineFacts, Trial,
 };
-use crate::plan::{Plan, Region, bind_commands, memlock_needed};
+use crate::plan::{Locked, Plan, Region, bind_commands};
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
@@ -132,9 +132,9 @@ pub struct GuestReport {
 pub struct MemlockReport {
     /// Guest RAM that was reckoned with.
     pub guest_ram: u64,
-    /// What the devices may need.
+    /// What the process that locks most for the devices may need.
     pub needed: u64,
-    /// What may be locked; `None` without a limit.
+    /// What it may lock; `None` without a limit.
     pub limit: Option<u64>,
 }
 
@@ -157,14 +157,6 @@ impl CheckReport {
     /// Puts together what was found and what follows from it.
     pub fn new(assignment: &Assignment, facts: &Facts, outcome: &Result<Plan, Vec<Refusal>>) -> CheckReport {
         let devices = assignment.vfio.iter().zip(&facts.devices);
-        let memlock = MemlockReport {
-            guest_ram: assignment.memory,
-            needed: memlock_needed(assignment, facts),
-            limit: match facts.machine.memlock {
-                Memlock::Unlimited => None,
-                Memlock::Bytes(limit) => Some(limit),
-            },
-        };
         let refusals = outcome.as_ref().err().map_or(&[][..], Vec::as_slice);
         CheckReport {
             assignable: outcome.is_ok(),
@@ -173,10 +165,24 @@ impl CheckReport {
             groups: facts.groups.values().map(|entry| group(entry, &facts.machine)).collect(),
             guest_interrupt_controllers: facts.machine.guest_gics.map(controllers),
             guest: outcome.as_ref().ok().map(guest),
-            memlock,
+            memlock: memlock(assignment, facts),
             refusals: refusals.iter().map(refusal).collect(),
             warnings: outcome.as_ref().map_or_else(|_| Vec::new(), |plan| plan.warnings.clone()),
         }
+    }
+}
+
+fn memlock(assignment: &Assignment, facts: &Facts) -> MemlockReport {
+    let locked = Locked::new(assignment, facts);
+    let limit = match facts.machine.memlock {
+        Memlock::Bytes(limit) => Some(limit),
+        Memlock::Unlimited => None,
+    };
+    MemlockReport {
+        guest_ram: assignment.memory,
+        needed: locked.bytes,
+        // Where nothing is charged against the limit, there is none.
+        limit: limit.filter(|_| locked.limited > 0 || locked.bytes == 0),
     }
 }
 

@@ -1,3 +1,4 @@
+use base::Memlock;
 use clap::Parser;
 use serde_json::Value;
 
@@ -102,6 +103,22 @@ fn host_without_kvm_is_not_ready() {
         assert_eq!((code, &report["assignable"]), (FAILED, &Value::Bool(false)));
         assert_eq!(report["kvm"], serde_json::json!({"usable": false, "state": state, "address_bits": null}));
         assert_eq!(report["refusals"][0]["subject"], "/dev/kvm");
+    }
+}
+
+#[test]
+fn limit_is_told_where_it_holds() {
+    let mut host = FakeHost::new(Arch::X86_64);
+    (host.machine.memlock, host.machine.locks_at_will) = (Memlock::Bytes(8 << 20), true);
+    let beside = "--vfio 0000:01:00.0,iommu=off";
+    for (flags, code, limit) in [
+        (DEVICE.to_owned(), FAILED, Some(8 << 20)),
+        (format!("{DEVICE} --disable-sandbox"), 0, None),
+        (beside.to_owned(), 0, None),
+    ] {
+        let (found, report) = json(&host, &flags);
+        let memlock = serde_json::json!({"guest_ram": 512 << 20, "needed": 512 << 20, "limit": limit});
+        assert_eq!((found, &report["memlock"]), (code, &memlock), "{flags}");
     }
 }
 

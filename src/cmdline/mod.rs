@@ -129,6 +129,9 @@ pub struct CheckArgs {
     /// Interrupt controller of an aarch64 guest.
     #[arg(long, value_enum)]
     pub irqchip: Option<IrqchipArg>,
+    /// Reckon with a run that has this flag too: its own process maps for devices, not a jailed one.
+    #[arg(long)]
+    pub disable_sandbox: bool,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,

@@ -73,6 +73,8 @@ pub struct Assignment {
     pub emulated: Vec<EmulatedConfig>,
     /// Interrupt controller of an aarch64 guest.
     pub irqchip: IrqchipArg,
+    /// Whether devices run in jailed processes, not in main.
+    pub jailed: bool,
 }
 
 /// The jail that devices run in.
@@ -125,7 +127,7 @@ impl Config {
             arch,
             &mut refusals,
         );
-        let assignment = Assignment { emulated, ..assignment };
+        let assignment = Assignment { emulated, jailed: !args.disable_sandbox, ..assignment };
         limits::assignment(&assignment, &mut refusals);
         let config = Config {
             kernel: args.kernel.clone(),
@@ -151,6 +153,7 @@ impl Assignment {
         let viommu = args.virtio_iommu.clone().unwrap_or_default();
         let found =
             assignment(args.mem.as_ref(), Some(&viommu), &args.vfio, args.irqchip, arch, &mut refusals);
+        let found = Assignment { jailed: !args.disable_sandbox, ..found };
         limits::assignment(&found, &mut refusals);
         if refusals.is_empty() { Ok(found) } else { Err(refusals) }
     }
@@ -183,6 +186,7 @@ fn assignment(
         vfio: vfio.iter().map(|spec| device(spec, viommu.is_some())).collect(),
         emulated: Vec::new(),
         irqchip: irqchip.unwrap_or_default(),
+        jailed: true,
     };
     if arch == Arch::X86_64 && irqchip.is_some() {
         refusals.push(Refusal::new(

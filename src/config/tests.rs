@@ -160,4 +160,8 @@ fn check_puts_devices_behind_a_viommu() {
     assert!(read("mixvm check --vfio 0000:01:00.0").vfio[0].behind_viommu);
     assert!(!read("mixvm check --vfio 0000:01:00.0,iommu=off").vfio[0].behind_viommu);
     assert_eq!(read("mixvm check --vfio 0000:01:00.0 -m 64").memory, 64 << 20);
+    for flags in ["", " --disable-sandbox"] {
+        assert_eq!(read(&format!("mixvm check --vfio 0000:01:00.0{flags}")).jailed, flags.is_empty());
+        assert_eq!(config(flags, Arch::X86_64).unwrap().assignment.jailed, flags.is_empty());
+    }
 }

@@ -43,6 +43,7 @@ impl FakeHost {
             arch,
             page_size: 4096,
             memlock: Memlock::Unlimited,
+            locks_at_will: false,
             container_node: Access::Granted,
             kvm: KvmFacts::Works { address_bits: 40 },
             unsafe_allowed: Some(false),

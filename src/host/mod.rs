@@ -78,8 +78,10 @@ pub struct MachineFacts {
     pub arch: Arch,
     /// Page size in bytes.
     pub page_size: u64,
-    /// What this process may lock, after raising its limit as far as it may.
+    /// The limit on locked memory, raised as far as this process may.
     pub memlock: Memlock,
+    /// Whether this process may lock beyond its limit; jailed ones may not.
+    pub locks_at_will: bool,
     /// `/dev/vfio/vfio`.
     pub container_node: Access,
     /// `/dev/kvm`.

@@ -3,11 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use base::{Memlock, memlock_limit};
+use base::{locks_at_will, memlock_ceiling};
 use data_model::HostBdf;
 use hypervisor::Kvm;
-use rustix::process::{Resource, getrlimit};
-use rustix::thread::{CapabilitySet, capabilities};
 
 use super::{
     Access, DeviceFacts, GroupFacts, GuestGics, HostFacts, KvmFacts, Lookup, MachineFacts, Trial, guest_gics,
@@ -76,7 +74,8 @@ impl HostFacts for SysfsHost {
         MachineFacts {
             arch: self.arch,
             page_size: rustix::param::page_size() as u64,
-            memlock: reachable_memlock(),
+            memlock: memlock_ceiling(),
+            locks_at_will: locks_at_will(),
             container_node: access(&self.dev.join("vfio/vfio")),
             kvm: KvmFacts::of(&kvm),
             unsafe_allowed: parameter.map(|value| value == "Y" || value == "1"),
@@ -120,16 +119,6 @@ impl HostFacts for SysfsHost {
 
     fn trial(&self, number: u32) -> Trial {
         trial::attach(number)
-    }
-}
-
-/// The limit on locked memory after this process has raised it as far as it may.
-fn reachable_memlock() -> Memlock {
-    let may_raise = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_RESOURCE));
-    match (memlock_limit(), getrlimit(Resource::Memlock).maximum) {
-        (Memlock::Unlimited, _) | (_, None) => Memlock::Unlimited,
-        _ if may_raise => Memlock::Unlimited,
-        (Memlock::Bytes(soft), Some(hard)) => Memlock::Bytes(soft.max(hard)),
     }
 }
 

@@ -190,6 +190,7 @@ fn only_groups_that_may_work_are_tried_and_each_once() {
         vfio: vec![device("0000:01:00.0"), device("0000:02:00.0"), device("0000:09:00.0")],
         emulated: Vec::new(),
         irqchip: IrqchipArg::Auto,
+        jailed: true,
     };
     let mut host = FakeHost::new(Arch::X86_64);
     host.add(2, 4);

@@ -1,4 +1,4 @@
-//! How much memory the host must let this process lock.
+//! How much memory the host must let the processes of a machine lock.
 
 use std::collections::BTreeSet;
 
@@ -9,16 +9,34 @@ use crate::config::Assignment;
 use crate::errors::Refusal;
 use crate::host::{DeviceFacts, Facts, Lookup};
 
-/// Bytes that must be lockable.
+/// What is locked for assigned devices, at most, by the one process that locks most.
 ///
-/// A type 1 container pins what is mapped in it, each page once for each mapping of it. So a leg can pin all of RAM, and
-/// more only when a guest maps the same page at several addresses; such a MAP fails when the limit is reached.
-pub fn needed(assignment: &Assignment, facts: &Facts) -> u64 {
-    assignment.memory.saturating_mul(containers(assignment, facts))
+/// A type 1 container pins what is mapped in it, each page once for each mapping of it, and the process that maps is charged. So a
+/// leg can pin all of RAM, and more only when a guest maps the same page at several addresses; such a MAP fails when
+/// the limit is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Locked {
+    /// Bytes, whether the limit holds for them or not.
+    pub bytes: u64,
+    /// Bytes that the limit must allow: less where the process may lock beyond it.
+    pub limited: u64,
 }
 
-/// One container for each group behind the virtual IOMMU, and one for all groups beside it.
-fn containers(assignment: &Assignment, facts: &Facts) -> u64 {
+impl Locked {
+    /// What `assignment` may come to.
+    pub fn new(assignment: &Assignment, facts: &Facts) -> Locked {
+        let (behind, beside) = containers(assignment, facts);
+        // Main maps what stands beside the virtual IOMMU. Legs are mapped by the jailed process, which no capability of main's
+        // helps, or by main as well.
+        let (main, jailed) = if assignment.jailed { (beside, behind) } else { (behind + beside, 0) };
+        let charged = if facts.machine.locks_at_will { 0 } else { main };
+        let bytes = |containers: u64| assignment.memory.saturating_mul(containers);
+        Locked { bytes: bytes(main.max(jailed)), limited: bytes(charged.max(jailed)) }
+    }
+}
+
+/// A container for each group behind the virtual IOMMU, and one for all groups beside it.
+fn containers(assignment: &Assignment, facts: &Facts) -> (u64, u64) {
     let mut behind = BTreeSet::new();
     let mut beside = false;
     for (config, lookup) in assignment.vfio.iter().zip(&facts.devices) {
@@ -30,11 +48,12 @@ fn containers(assignment: &Assignment, facts: &Facts) -> u64 {
             _ => {}
         }
     }
-    behind.len() as u64 + u64::from(beside)
+    (behind.len() as u64, u64::from(beside))
 }
 
 /// Refuses a limit that is too low.
-pub(super) fn check(draft: &mut Draft<'_>, needed: u64) {
+pub(super) fn check(draft: &mut Draft<'_>, locked: Locked) {
+    let needed = locked.limited;
     if let Memlock::Bytes(limit) = draft.machine.memlock
         && limit < needed
     {

@@ -28,7 +28,7 @@ use devices::Found;
 pub use devices::bind_commands;
 pub use guest_map::GuestMap;
 use guest_map::guest_map;
-pub use memory::needed as memlock_needed;
+pub use memory::Locked;
 pub use places::{RootPort, VIOMMU};
 
 /// A reserved region as endpoints show it.
@@ -115,7 +115,7 @@ pub struct Plan {
     pub groups: Vec<GroupPlan>,
     /// Interrupt controller of an aarch64 guest, with the place of its MSI frame.
     pub gic: Option<Gic>,
-    /// Bytes that must be lockable (`base::raise_memlock`); 0 without assigned devices.
+    /// Bytes that the memory-lock limit must allow (`base::raise_memlock`); 0 without assigned devices.
     pub memlock: u64,
     /// What the user should know though it does not prevent the run.
     pub warnings: Vec<String>,
@@ -188,8 +188,8 @@ pub fn plan(assignment: &Assignment, facts: &Facts, map: &GuestMap) -> Result<Pl
     };
     devices::find(&mut draft, &facts.devices);
     groups::check(&mut draft);
-    let memlock = memory::needed(assignment, facts);
-    memory::check(&mut draft, memlock);
+    let locked = Locked::new(assignment, facts);
+    memory::check(&mut draft, locked);
     conflicts::check(&mut draft);
     let gic = msi::place(&mut draft);
     let viommu = viommu(&mut draft, gic.as_ref());
@@ -211,7 +211,16 @@ pub fn plan(assignment: &Assignment, facts: &Facts, map: &GuestMap) -> Result<Pl
     if !draft.refusals.is_empty() {
         return Err(draft.refusals);
     }
-    Ok(Plan { viommu, emulated, root_ports, devices, groups, gic, memlock, warnings: draft.warnings })
+    Ok(Plan {
+        viommu,
+        emulated,
+        root_ports,
+        devices,
+        groups,
+        gic,
+        memlock: locked.limited,
+        warnings: draft.warnings,
+    })
 }
 
 fn emulated(assignment: &Assignment, ports: &[RootPort]) -> Vec<EmulatedPlan> {

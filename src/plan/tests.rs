@@ -28,6 +28,7 @@ fn assignment(arch: Arch, devices: &[VfioConfig]) -> Assignment {
         vfio: devices.to_vec(),
         emulated: vec![EmulatedConfig { kind: Emulated::Rng, behind_viommu: false }],
         irqchip: IrqchipArg::Auto,
+        jailed: true,
     }
 }
 
@@ -116,32 +117,62 @@ fn as_many_devices_as_root_ports_fit() {
 }
 
 #[test]
-fn locked_memory_counts_legs_and_one_container_for_the_rest() {
+fn locked_memory_counts_the_containers_that_one_process_maps() {
     let mut host = FakeHost::new(Arch::X86_64);
     host.add(2, 4).add(3, 5).add(4, 3);
     let off = |bus| VfioConfig { behind_viommu: false, ..device(bus) };
-    for (devices, containers) in [
-        (vec![], 0),
-        (vec![device(1)], 1),
-        (vec![device(1), device(4)], 1),
-        (vec![device(1), device(2)], 2),
-        (vec![off(1), off(2), off(3)], 1),
-        (vec![device(1), off(2), off(3)], 2),
-        (vec![device(1), device(2), off(3)], 3),
+    for (devices, jailed, together) in [
+        (vec![], 0, 0),
+        (vec![device(1)], 1, 1),
+        (vec![device(1), device(4)], 1, 1),
+        (vec![device(1), device(2)], 2, 2),
+        (vec![off(1), off(2), off(3)], 1, 1),
+        (vec![device(1), off(2), off(3)], 1, 2),
+        (vec![device(1), device(2), off(3)], 2, 3),
     ] {
-        let assignment = assignment(Arch::X86_64, &devices);
-        let needed = containers * assignment.memory;
-        host.machine.memlock = Memlock::Bytes(needed);
-        assert_eq!(good(&host, &assignment).memlock, needed);
-        if needed > 0 {
-            host.machine.memlock = Memlock::Bytes(needed - 1);
-            let refusals = planned(&host, &assignment, &GuestMap::default()).unwrap_err();
-            let text = refusals[0].to_string();
-            assert!(
-                text.contains("is too low") && text.contains(&format!("LimitMEMLOCK={needed}")),
-                "{text}"
-            );
-            assert!(text.contains(&format!("ulimit -l {}", needed / 1024)), "{text}");
+        for (sandbox, containers) in [(true, jailed), (false, together)] {
+            let assignment = Assignment { jailed: sandbox, ..assignment(Arch::X86_64, &devices) };
+            let needed = containers * assignment.memory;
+            host.machine.memlock = Memlock::Bytes(needed);
+            assert_eq!(good(&host, &assignment).memlock, needed);
+            if needed > 0 {
+                host.machine.memlock = Memlock::Bytes(needed - 1);
+                let refusals = planned(&host, &assignment, &GuestMap::default()).unwrap_err();
+                let text = refusals[0].to_string();
+                assert!(
+                    text.contains("is too low") && text.contains(&format!("LimitMEMLOCK={needed}")),
+                    "{text}"
+                );
+                assert!(text.contains(&format!("ulimit -l {}", needed / 1024)), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn capability_to_lock_helps_the_process_that_has_it() {
+    let mut host = FakeHost::new(Arch::X86_64);
+    host.add(2, 4);
+    host.machine.memlock = Memlock::Bytes(8 << 20);
+    let off = VfioConfig { behind_viommu: false, ..device(2) };
+    let (behind, both, beside) = ([device(1)], [device(1), off.clone()], [off]);
+    for (at_will, devices, jailed, fits) in [
+        (false, &behind[..], true, false),
+        (false, &behind, false, false),
+        (false, &beside, true, false),
+        (true, &behind, true, false),
+        (true, &both, true, false),
+        (true, &beside, true, true),
+        (true, &behind, false, true),
+        (true, &both, false, true),
+    ] {
+        host.machine.locks_at_will = at_will;
+        let assignment = Assignment { jailed, ..assignment(Arch::X86_64, devices) };
+        match planned(&host, &assignment, &GuestMap::default()) {
+            Ok(plan) => assert_eq!((fits, plan.memlock), (true, 0), "{at_will} {jailed} {devices:?}"),
+            Err(refusals) => {
+                assert!(!fits && refusals[0].subject == "the memory-lock limit", "{refusals:#?}");
+            }
         }
     }
 }

@@ -3,7 +3,7 @@ use crate::cmdline::IrqchipArg;
 
 fn wish(arch: Arch, memory: u64) -> Assignment {
     let (vfio, emulated) = (Vec::new(), Vec::new());
-    Assignment { arch, memory, viommu: None, vfio, emulated, irqchip: IrqchipArg::Auto }
+    Assignment { arch, memory, viommu: None, vfio, emulated, irqchip: IrqchipArg::Auto, jailed: true }
 }
 
 #[test]
