@@ -34,6 +34,22 @@ pub struct CheckReport {
     pub warnings: Vec<String>,
 }
 
+/// The answer when the flags cannot be: the host was not asked.
+#[derive(Debug, Serialize)]
+pub struct FlagsReport {
+    /// No run would start.
+    pub assignable: bool,
+    /// What the flags contradict.
+    pub refusals: Vec<RefusalReport>,
+}
+
+impl FlagsReport {
+    /// Of these refusals.
+    pub fn new(refusals: &[Refusal]) -> FlagsReport {
+        FlagsReport { assignable: false, refusals: refusals.iter().map(refusal).collect() }
+    }
+}
+
 /// KVM of the host.
 #[derive(Debug, Serialize)]
 pub struct KvmReport {

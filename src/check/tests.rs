@@ -7,12 +7,17 @@ use crate::cmdline::{Cli, Command};
 use crate::host::fake::FakeHost;
 use crate::host::{GuestGics, KvmFacts, Trial};
 
-fn check(host: &FakeHost, flags: &str) -> (u8, String) {
+fn run_with(host: &FakeHost, flags: &str) -> (anyhow::Result<u8>, String) {
     let words = ["mixvm", "check"].into_iter().chain(flags.split_whitespace());
     let Command::Check(args) = Cli::try_parse_from(words).unwrap().command else { panic!("not check") };
     let mut out = Vec::new();
-    let code = run(&args, host, host.machine.arch, &mut out).unwrap();
-    (code, String::from_utf8(out).unwrap())
+    let outcome = run(&args, host, host.machine.arch, &mut out);
+    (outcome, String::from_utf8(out).unwrap())
+}
+
+fn check(host: &FakeHost, flags: &str) -> (u8, String) {
+    let (outcome, text) = run_with(host, flags);
+    (outcome.unwrap(), text)
 }
 
 fn json(host: &FakeHost, flags: &str) -> (u8, Value) {
@@ -104,6 +109,41 @@ fn host_without_kvm_is_not_ready() {
         assert_eq!(report["kvm"], serde_json::json!({"usable": false, "state": state, "address_bits": null}));
         assert_eq!(report["refusals"][0]["subject"], "/dev/kvm");
     }
+}
+
+#[test]
+fn flags_that_cannot_be_are_refused_in_the_form_that_was_asked_for() {
+    let host = FakeHost::new(Arch::X86_64);
+    for (flags, subject, words) in [
+        ("-m 10", "--mem", "cannot be 10 MiB"),
+        (
+            ",guest-address=01:00.0 --vfio 0000:02:00.0,guest-address=01:00.0",
+            "--vfio",
+            "cannot have guest-address=01:00.0 twice",
+        ),
+        ("--irqchip its", "--irqchip", "does not apply"),
+    ] {
+        let flags =
+            if flags.starts_with(',') { format!("{DEVICE}{flags}") } else { format!("{DEVICE} {flags}") };
+        let (code, report) = json(&host, &flags);
+        assert_eq!((code, &report["assignable"]), (FAILED, &Value::Bool(false)), "{flags}");
+        let refusals = report["refusals"].as_array().unwrap();
+        let told = (refusals.len(), refusals[0]["subject"].as_str(), refusals[0]["what"].as_str());
+        assert_eq!(told, (1, Some(subject), Some(words)), "{flags}");
+        assert_eq!(report.as_object().unwrap().len(), 2, "the host was not asked: {report}");
+        let (outcome, out) = run_with(&host, &flags);
+        assert!(outcome.unwrap_err().to_string().contains(words), "{flags}");
+        assert_eq!(out, "", "the error goes where main prints errors");
+    }
+}
+
+#[test]
+fn memory_that_cannot_be_laid_out_is_told_beside_what_was_found() {
+    let host = FakeHost::new(Arch::X86_64);
+    let (code, report) = json(&host, &format!("{DEVICE} -m 2097152"));
+    assert_eq!((code, &report["devices"][0]["group"]), (FAILED, &Value::from(3)), "{report}");
+    let said: Vec<_> = report["refusals"].as_array().unwrap().iter().map(|entry| &entry["subject"]).collect();
+    assert_eq!(said, ["the machine"], "{report}");
 }
 
 #[test]
