@@ -14,6 +14,7 @@ mod emulated;
 mod island;
 mod link;
 mod report;
+mod said;
 mod sandbox;
 mod setup;
 mod undertaker;

@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use base::Tube;
 use devices::remote::{LocalServices, RemoteFunction, serve_services};
-use jail::{Children, Launch};
+use jail::{Children, Launch, Worker};
 use sync::Mutex;
 
+use super::said::{self, Outlet};
 use super::setup::Setup;
 use super::worker::worker_thread;
 use crate::config::SandboxConfig;
@@ -110,19 +111,23 @@ impl Sandbox {
 
     fn start_process(&mut self, setup: &Setup, fds: Vec<OwnedFd>) -> Result<()> {
         let Home::Jailed { config, children } = &mut self.home else { return Ok(()) };
-        let role = setup.role();
-        let mut launch = Launch::new(&role).without(config.without).denials(config.denials);
-        for fd in fds {
-            launch = launch.descriptor(fd);
+        let (errors, listener) = said::listen(&setup.role(), Outlet::standard_error())?;
+        let started = jailed(*config, setup, fds, errors).and_then(|(worker, denied)| {
+            children.add(worker)?;
+            Ok(denied)
+        });
+        match started {
+            Ok(denied) => {
+                self.threads.extend(denied);
+                self.threads.push(listener);
+                Ok(())
+            }
+            Err(error) => {
+                // It is dead: what it had to say comes before the error.
+                drop(listener.join());
+                Err(error)
+            }
         }
-        let mut worker = launch.spawn()?;
-        let task = serde_json::to_vec(setup).context("write the task")?;
-        worker.channel().send(&task, &[]).with_context(|| format!("{role}: give it its task"))?;
-        if let Some(denied) = worker.wait_jailed()? {
-            self.threads.push(denied.tell(|call| log::warn!("{call}"))?);
-        }
-        children.add(worker)?;
-        Ok(())
     }
 
     fn start_thread(&mut self, setup: &Setup, fds: Vec<OwnedFd>) -> Result<()> {
@@ -139,13 +144,29 @@ impl Sandbox {
         Ok(())
     }
 
-    /// The processes, to be watched, and the threads, to be joined once every tube is closed.
+    /// The processes, to be watched, and the threads, to be joined once every tube is closed and every process has ended.
     pub fn into_parts(self) -> (Option<Children>, Vec<JoinHandle<()>>) {
         match self.home {
             Home::Jailed { children, .. } => (Some(children), self.threads),
             Home::Here => (None, self.threads),
         }
     }
+}
+
+/// A worker in its jail, and the thread that tells the calls that its policy lacks.
+fn jailed(
+    config: SandboxConfig,
+    setup: &Setup,
+    fds: Vec<OwnedFd>,
+    errors: OwnedFd,
+) -> Result<(Worker, Option<JoinHandle<()>>)> {
+    let role = setup.role();
+    let launch = Launch::new(&role).without(config.without).denials(config.denials).standard_error(errors);
+    let mut worker = fds.into_iter().fold(launch, Launch::descriptor).spawn()?;
+    let task = serde_json::to_vec(setup).context("write the task")?;
+    worker.channel().send(&task, &[]).with_context(|| format!("{role}: give it its task"))?;
+    let denied = worker.wait_jailed()?.map(|denied| denied.tell(|call| log::warn!("{call}"))).transpose()?;
+    Ok((worker, denied))
 }
 
 /// A copy of a descriptor for a worker.

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Launch {
     words: Words,
     environment: Vec<String>,
-    quiet: bool,
+    errors: Option<OwnedFd>,
     descriptors: Vec<OwnedFd>,
 }
 
@@ -41,7 +41,7 @@ impl Launch {
             args: Vec::new(),
         };
         let environment = vec!["RUST_LOG".into()];
-        Launch { words, environment, quiet: false, descriptors: Vec::new() }
+        Launch { words, environment, errors: None, descriptors: Vec::new() }
     }
 
     /// Words for the worker; anybody on the host can read them.
@@ -73,10 +73,13 @@ impl Launch {
         self
     }
 
-    /// Standard output and error lead to /dev/null. Standard input always does.
+    /// Where its standard error leads. Without it, it leads to /dev/null, as standard input and output always do.
+    ///
+    /// It should be a pipe of the worker's own: whoever holds a terminal's descriptor can type into it, and whoever holds a log's can
+    /// rewrite it. This copy is closed when [`Launch::spawn`] returns, so that the pipe ends with the worker.
     #[must_use]
-    pub fn quiet(mut self) -> Launch {
-        self.quiet = true;
+    pub fn standard_error(mut self, fd: OwnedFd) -> Launch {
+        self.errors = Some(fd);
         self
     }
 
@@ -88,7 +91,7 @@ impl Launch {
     }
 
     /// Starts it. It is running, and inside its user and process id namespaces, but not yet in its jail, when this returns.
-    pub fn spawn(self) -> Result<Worker, LaunchError> {
+    pub fn spawn(mut self) -> Result<Worker, LaunchError> {
         let role = self.words.role.clone();
         let step = |doing| move |source: io::Error| LaunchError::Step { role, doing, source };
         let doing = "making its channels";
@@ -108,8 +111,7 @@ impl Launch {
     }
 
     /// The new process and its pidfd. The other ends of its channels are closed here when this returns, so its end can be noticed.
-    fn start(&self, theirs: Channel) -> io::Result<(Pid, OwnedFd)> {
-        let output = || if self.quiet { Stdio::null() } else { Stdio::inherit() };
+    fn start(&mut self, theirs: Channel) -> io::Result<(Pid, OwnedFd)> {
         let kept = self.environment.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         let mut child = Command::new("/proc/self/exe")
             .arg0(format!("worker {}", self.words.role))
@@ -117,8 +119,8 @@ impl Launch {
             .env_clear()
             .envs(kept)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(output())
-            .stderr(output())
+            .stdout(Stdio::null())
+            .stderr(self.errors.take().map_or_else(Stdio::null, Stdio::from))
             .spawn()?;
         let pid = Pid::from_child(&child);
         // Not reaped yet, so the number is still its own.

@@ -77,7 +77,9 @@ impl Drop for Decoy {
 /// A worker of ours that will do `words` under `policy`.
 pub fn launch(policy: Policy, words: &[&str]) -> Launch {
     let args = [policy.name()].into_iter().chain(words.iter().copied()).map(String::from);
-    Launch::new("probe").args(args)
+    // What a probe panics with belongs into the test's own output.
+    let errors = rustix::io::fcntl_dupfd_cloexec(std::io::stderr(), 3).expect("a descriptor");
+    Launch::new("probe").args(args).standard_error(errors)
 }
 
 /// Starts one and waits until it is jailed.

@@ -42,19 +42,36 @@ pub fn a_panic_ends_it(_: &mut Notes) {
     }
 }
 
+/// The pipe of a worker's standard error holds all that it said, and ends with it: main keeps no copy of its end.
+pub fn last_words_arrive(_: &mut Notes) {
+    let (mut errors, theirs) = std::io::pipe().expect("a pipe");
+    let mut worker = kit::jailed(kit::launch(Policy::Device, &["panic"]).standard_error(theirs.into()));
+    assert_eq!(worker.wait().expect("it ends"), Ending::Exited(101));
+    let (mut said, mut bytes) = (String::new(), [0; 4096]);
+    loop {
+        assert!(ready(&errors, 30), "the pipe does not end: {said}");
+        match errors.read(&mut bytes).expect("the pipe can be read") {
+            0 => break,
+            len => said.push_str(&String::from_utf8_lossy(&bytes[..len])),
+        }
+    }
+    assert!(said.contains("panicked at") && said.contains("a bug"), "{said}");
+}
+
 pub fn dropping_ends_them(_: &mut Notes) {
     let mut children = Children::new().expect("a poller");
     let worker = kit::jailed(kit::launch(Policy::Device, &["idle"]));
     let pidfd = worker.as_fd().try_clone_to_owned().expect("another descriptor of it");
     children.add(worker).expect("it is watched");
     drop(children);
-    assert!(ended(&pidfd, 0), "dropping waits for the end");
+    assert!(ready(&pidfd, 0), "dropping waits for the end");
 }
 
-fn ended(pidfd: &impl AsFd, seconds: i64) -> bool {
+/// Whether it can be read, or is at its end, within that time.
+fn ready(fd: &impl AsFd, seconds: i64) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let timeout = Timespec { tv_sec: seconds, tv_nsec: 0 };
-    poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&timeout)).expect("poll works") == 1
+    poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&timeout)).expect("poll works") == 1
 }
 
 pub fn dies_with_main(_: &mut Notes) {
@@ -74,11 +91,11 @@ pub fn dies_with_main(_: &mut Notes) {
     reader.read_exact(&mut pid).expect("the worker's number");
     let pid = rustix::process::Pid::from_raw(i32::from_le_bytes(pid)).expect("a number");
     let worker = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).expect("it lives");
-    assert!(!ended(&worker, 0), "it lives while its main process does");
+    assert!(!ready(&worker, 0), "it lives while its main process does");
     // SAFETY: a child of ours.
     unsafe { libc::kill(main, libc::SIGKILL) };
     assert_eq!(kit::wait(main), Ending::Killed(libc::SIGKILL));
-    assert!(ended(&worker, 30), "it ends with its main process");
+    assert!(ready(&worker, 30), "it ends with its main process");
 }
 
 pub fn leaks_nothing(_: &mut Notes) {

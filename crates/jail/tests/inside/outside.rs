@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::fd::AsRawFd;
 
 use jail::{Piece, Pieces, Policy};
 
@@ -81,7 +82,9 @@ pub fn every_piece_is_in_place(notes: &mut Notes) {
     // SAFETY: one thread.
     unsafe { std::env::set_var("RUST_LOG", "info") };
     for policy in Policy::ALL {
-        let worker = kit::jailed(kit::launch(policy, &["idle"]));
+        let (_errors, theirs) = std::io::pipe().expect("a pipe");
+        let pipe = fs::read_link(format!("/proc/self/fd/{}", theirs.as_raw_fd())).expect("a link");
+        let worker = kit::jailed(kit::launch(policy, &["idle"]).standard_error(theirs.into()));
         assert_eq!(kit::hear(&worker).as_deref(), Some("idle"));
         let view = View::of(worker.pid());
         for piece in Piece::ALL {
@@ -92,17 +95,7 @@ pub fn every_piece_is_in_place(notes: &mut Notes) {
         }
         assert_eq!(view.read("environ"), "RUST_LOG=info\0", "the environment is cleared");
         assert_eq!(view.status["Threads"], "1");
-        let mut open: Vec<String> = fs::read_dir(format!("/proc/{}/fd", worker.pid()))
-            .expect("its descriptors are listed")
-            .map(|entry| {
-                fs::read_link(entry.expect("an entry").path()).expect("a link").display().to_string()
-            })
-            .filter(|target| !target.starts_with("pipe:") && !target.contains("/pts/"))
-            .collect();
-        open.sort();
-        let sockets = open.iter().filter(|target| target.starts_with("socket:")).count();
-        assert_eq!(sockets, 1, "the channel and nothing else: {open:?}");
-        assert!(open.contains(&"/dev/null".to_string()), "standard input leads nowhere: {open:?}");
+        check_descriptors(&view, &pipe.display().to_string());
         let (uid, map) = (rustix::process::getuid().as_raw(), view.read("uid_map"));
         let words: Vec<&str> = map.split_whitespace().collect();
         assert_eq!(words, ["0", &uid.to_string(), "1"]);
@@ -110,6 +103,38 @@ pub fn every_piece_is_in_place(notes: &mut Notes) {
     if !kit::is_root() {
         notes.unchecked("the jail as root: this run is not".into());
     }
+}
+
+/// The descriptors of a process by number: what each leads to, and for what it is open.
+fn descriptors(view: &View) -> BTreeMap<i32, (String, &'static str)> {
+    let list = fs::read_dir(format!("/proc/{}/fd", view.pid)).expect("its descriptors are listed");
+    let describe = |entry: fs::DirEntry| {
+        let fd = entry.file_name().into_string().expect("text").parse().expect("a number");
+        let target = fs::read_link(entry.path()).expect("a link").display().to_string();
+        let info = view.read(&format!("fdinfo/{fd}"));
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).expect("its flags");
+        let mode = i32::from_str_radix(flags.trim(), 8).expect("an octal number") & libc::O_ACCMODE;
+        let mode = match mode {
+            libc::O_RDONLY => "read",
+            libc::O_WRONLY => "write",
+            _ => "both",
+        };
+        (fd, (target, mode))
+    };
+    list.map(|entry| describe(entry.expect("an entry"))).collect()
+}
+
+/// Standard input and output lead nowhere, standard error to its pipe, and there is the channel: nothing of the user's terminal.
+fn check_descriptors(view: &View, pipe: &str) {
+    let mut open = descriptors(view);
+    for (fd, target, mode) in [(0, "/dev/null", "read"), (1, "/dev/null", "write"), (2, pipe, "write")] {
+        assert_eq!(open.remove(&fd), Some((target.to_owned(), mode)), "descriptor {fd}");
+    }
+    let rest: Vec<_> = open.into_values().collect();
+    assert!(
+        matches!(&rest[..], [(target, "both")] if target.starts_with("socket:")),
+        "the channel and nothing else: {rest:?}"
+    );
 }
 
 pub fn each_piece_can_be_gone_without(notes: &mut Notes) {
