@@ -66,7 +66,7 @@ impl Launch {
     }
 
     /// A further variable of the environment that the worker keeps; of the others only RUST_LOG remains.
-    /// (RUST_BACKTRACE would make a panic open files, which the policy answers with SIGSYS.)
+    /// (RUST_BACKTRACE would make a panic open files, which no policy allows.)
     #[must_use]
     pub fn keep_variable(mut self, name: &str) -> Launch {
         self.environment.push(name.into());

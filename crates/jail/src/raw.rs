@@ -12,6 +12,21 @@ pub(crate) fn close_from_three() -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) }).map(drop)
 }
 
+/// From here on abort() ends this process with `STATUS`. The first process of a process id namespace ignores SIGABRT otherwise, and
+/// libc then ends it by an access that looks like a wild pointer.
+pub(crate) fn exit_on_abort<const STATUS: c_int>() -> io::Result<()> {
+    extern "C" fn exit<const STATUS: c_int>(_: c_int) {
+        // SAFETY: ends the process without running anything of it; may be called in a handler.
+        unsafe { libc::_exit(STATUS) }
+    }
+    let handler: extern "C" fn(c_int) = exit::<STATUS>;
+    // SAFETY: the handler does nothing but end the process.
+    match unsafe { libc::signal(libc::SIGABRT, handler as libc::sighandler_t) } {
+        libc::SIG_ERR => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// A sibling of this process that executes `/proc/self/exe` with `argv` and the present environment.
 pub(crate) struct Sibling {
     /// Its number as seen from here.

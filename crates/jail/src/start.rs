@@ -16,6 +16,7 @@ use crate::limits::Limits;
 use crate::piece::{Piece, Pieces};
 use crate::seccomp::{Denials, Policy};
 use crate::spawn::{Stage, Words};
+use crate::worker::ABORTED;
 use crate::{namespaces, raw};
 
 /// Exit code of a worker in which a thread panicked; the code that Rust gives when it is the first thread.
@@ -60,6 +61,7 @@ pub fn worker_start() -> Result<Option<Start>, StartError> {
 fn start(words: Words) -> Result<Start, StartError> {
     let step = |doing| move |source: io::Error| StartError::Step { doing, source };
     end_on_panic();
+    raw::exit_on_abort::<ABORTED>().map_err(step("installing the handler of SIGABRT"))?;
     raw::close_from_three().map_err(step("closing inherited descriptors"))?;
     // Descriptor 0, so that the standard library's Command can pass it; a worker reads no standard input.
     let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3);

@@ -9,6 +9,9 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_se
 use crate::channel::Channel;
 use crate::error::LaunchError;
 
+/// Exit status of a worker that called abort(): a shell's number for SIGABRT.
+pub(crate) const ABORTED: i32 = 128 + libc::SIGABRT;
+
 /// A worker process. Dropping it kills the process and waits for its end.
 #[derive(Debug)]
 pub struct Worker {
@@ -35,6 +38,7 @@ pub enum Ending {
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Ending::Exited(ABORTED) => f.write_str("it aborted"),
             Ending::Exited(status) => write!(f, "it exited with status {status}"),
             Ending::Killed(libc::SIGSYS) => f.write_str(
                 "it made a system call that its policy does not allow (--seccomp-log-failures tells which)",

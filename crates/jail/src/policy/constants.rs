@@ -44,6 +44,9 @@ const OWN: &[(&str, u64)] = &[
     ("FUTEX_WAIT_BITSET", 9),
     ("FUTEX_PRIVATE_FLAG", 128),
     ("FUTEX_CLOCK_REALTIME", 256),
+    // uapi/asm-generic/mman-common.h, since Linux 6.13
+    ("MADV_GUARD_INSTALL", 102),
+    ("MADV_GUARD_REMOVE", 103),
     // _IOW('T', 217, int), uapi/linux/if_tun.h
     ("TUNSETQUEUE", 0x4004_54d9),
     ("VFIO_DEVICE_GET_INFO", vfio(7)),

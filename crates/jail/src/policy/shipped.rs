@@ -9,7 +9,8 @@ use super::{Policy, Sources, Verdict, compile, parse};
 const ARCHITECTURES: [&str; 2] = ["x86_64", "aarch64"];
 const POLICIES: [&str; 3] = ["device", "vfio", "viommu"];
 
-/// Calls that open, make processes, or reach another process: the walls that the design promises.
+/// Calls that open, make processes, or reach another process: the walls that the design promises. A policy may answer one with an
+/// error; it is not carried out then.
 const NEVER: &[&str] = &[
     "open",
     "openat",
@@ -34,7 +35,6 @@ const NEVER: &[&str] = &[
     "process_vm_writev",
     "pidfd_getfd",
     "kill",
-    "tkill",
     "keyctl",
     "perf_event_open",
     "memfd_create",
@@ -77,10 +77,12 @@ fn all() -> impl Iterator<Item = (&'static str, &'static str, Policy)> {
 fn nothing_opens_or_reaches_out() {
     for (arch, name, policy) in all() {
         for call in policy.values() {
-            assert!(!NEVER.contains(&call.name.as_str()), "{arch}/{name}: {} at {:?}", call.name, call.place);
+            let carried_out = !matches!(call.verdict, Verdict::Answer(_));
+            let never = NEVER.contains(&call.name.as_str()) && carried_out;
+            assert!(!never, "{arch}/{name}: {} at {:?}", call.name, call.place);
         }
         // Allowed for some arguments only, in every role.
-        for some in ["mmap", "mprotect", "clone", "prctl", "fcntl", "futex", "tgkill", "sendto"] {
+        for some in ["mmap", "mprotect", "clone", "prctl", "fcntl", "futex", "tgkill", "tkill", "sendto"] {
             let call = policy
                 .values()
                 .find(|call| call.name == some)
@@ -132,7 +134,7 @@ fn each_filter_begins_with_its_architecture_and_fits_the_kernel() {
             ends_with(&filters.report, notify) > 0 && ends_with(&filters.kill, notify) == 0,
             "{arch}/{name}"
         );
-        assert_eq!(filters.answers.len(), 1, "{arch}/{name}: clone3 is answered");
+        assert_eq!(filters.answers.len(), 2, "{arch}/{name}: clone3 and openat are answered");
     }
 }
 

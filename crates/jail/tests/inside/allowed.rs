@@ -57,6 +57,11 @@ pub fn inside(policy: Policy, descriptors: Vec<BorrowedFd<'_>>) {
     let [file, memory, event] = descriptors[..] else { panic!("three descriptors") };
     threads();
     memory_of_all_sizes();
+    // glibc gives a second thread an arena of its own, which shrinks in another way.
+    std::thread::spawn(|| [memory_of_all_sizes, memory_given_back].map(|run| run()))
+        .join()
+        .expect("no panic");
+    guard_pages();
     shared_memory(memory);
     events(event);
     channels(event);
@@ -109,6 +114,33 @@ fn memory_of_all_sizes() {
     );
     let map: HashMap<usize, usize> = (0..1000).map(|n| (n, n)).collect();
     assert_eq!(map.len(), 1000);
+}
+
+/// Many blocks that are no mappings of their own: when all are free, the end of the heap is given back.
+fn memory_given_back() {
+    for size in [1 << 10, 30 << 10, 100 << 10] {
+        let blocks: Vec<Vec<u8>> = (0..(4 << 20) / size).map(|_| vec![3; size]).collect();
+        assert!(blocks.iter().all(|block| block.last() == Some(&3)));
+    }
+}
+
+/// As glibc 2.42 makes them beside the stacks of threads; kernels before 6.13 do not know them.
+fn guard_pages() {
+    use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+    const MADV_GUARD_INSTALL: i32 = 102;
+    const MADV_GUARD_REMOVE: i32 = 103;
+    // SAFETY: a mapping of our own, which nothing else uses.
+    unsafe {
+        let page =
+            mmap_anonymous(std::ptr::null_mut(), 4096, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        let page = page.expect("a page");
+        for advice in [MADV_GUARD_INSTALL, MADV_GUARD_REMOVE] {
+            if libc::madvise(page, 4096, advice) != 0 {
+                assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EINVAL));
+            }
+        }
+        munmap(page, 4096).expect("and unmapped");
+    }
 }
 
 fn shared_memory(memory: BorrowedFd<'_>) {

@@ -226,6 +226,7 @@ pub const ESCAPES: &[Escape] = &[
     escape!("signal by pidfd", |p| sys(libc::SYS_pidfd_send_signal, &[p.pidfd.as_raw_fd() as usize, 10, 0, 0])),
     escape!("kill", |p| sys(libc::SYS_kill, &[p.main as usize, 0])),
     escape!("tgkill with the one signal allowed", |p| sys(libc::SYS_tgkill, &[p.decoy as usize, p.decoy as usize, libc::SIGABRT as usize])),
+    escape!("tkill with the one signal allowed", |p| sys(libc::SYS_tkill, &[p.decoy as usize, libc::SIGABRT as usize])),
     escape!("prlimit of the main process", |p| { let old = [0u64; 2]; sys(libc::SYS_prlimit64, &[p.main as usize, 7, 0, old.as_ptr() as usize]) }),
     escape!("kcmp", |p| sys(libc::SYS_kcmp, &[p.main as usize, p.decoy as usize, 1, 0, 0])),
     escape!("keyctl", |_| sys(libc::SYS_keyctl, &[0, -3isize as usize, 1])),

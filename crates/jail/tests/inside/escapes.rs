@@ -71,7 +71,8 @@ pub fn each_wall_stands_alone(notes: &mut Notes) {
     }
     let cases: &[(&[jail::Piece], &[&str])] = &[
         (&[User], &["sethostname", "setns", "mount"]),
-        (&[Pid], &["kill", "pidfd_open", "process_vm_readv", "tgkill with the one signal allowed"]),
+        (&[Pid], &["kill", "pidfd_open", "process_vm_readv"]),
+        (&[Pid], &["tgkill with the one signal allowed", "tkill with the one signal allowed"]),
         (&[Mount, Root], &["open /etc/passwd", "open /proc", "execve", "readlink"]),
         (&[Capabilities, NoNewPrivileges], &["setuid", "chroot", "sethostname", "mount"]),
         (&[Landlock, NoNewPrivileges], &["open /etc/passwd", "kill", "signal by pidfd", "ptrace the decoy"]),

@@ -42,6 +42,16 @@ pub fn a_panic_ends_it(_: &mut Notes) {
     }
 }
 
+/// As the first process of its namespace a worker ignores a signal whose handler is the default, SIGABRT too.
+pub fn an_abort_is_told(_: &mut Notes) {
+    for policy in Policy::ALL {
+        for how in ["abort", "overflow"] {
+            let ending = kit::jailed(kit::launch(policy, &[how])).wait().expect("it ends");
+            assert_eq!(ending.to_string(), "it aborted", "{how} in {policy:?}: {ending:?}");
+        }
+    }
+}
+
 /// The pipe of a worker's standard error holds all that it said, and ends with it: main keeps no copy of its end.
 pub fn last_words_arrive(_: &mut Notes) {
     let (mut errors, theirs) = std::io::pipe().expect("a pipe");

@@ -43,6 +43,7 @@ const CHECKS: &[Check] = &[
     ("a_worker_typed_by_hand_ends", refusals::typed_by_hand),
     ("each_death_is_told_once", life::each_death_is_told_once),
     ("a_panic_on_any_thread_ends_the_worker", life::a_panic_ends_it),
+    ("an_abort_is_told_as_one", life::an_abort_is_told),
     ("a_workers_last_words_arrive_and_its_pipe_ends", life::last_words_arrive),
     ("dropping_the_children_ends_them", life::dropping_ends_them),
     ("a_worker_dies_with_its_main_process", life::dies_with_main),

@@ -50,8 +50,10 @@ pub fn run(start: Start) -> ! {
             drop(channel.receive());
             drop(thread);
         }
+        "abort" => std::process::abort(),
+        "overflow" => drop(std::thread::spawn(|| endless(0)).join()),
         "exit" => exit(rest.first().and_then(|status| status.parse().ok()).unwrap_or(0)),
-        "forbidden" => drop(std::fs::File::open("/")),
+        "forbidden" => drop(std::fs::read_link("/")),
         "escape" => {
             let prepared = prepared.expect("prepared above");
             say(&match (prepared.escape.attempt)(&prepared) {
@@ -67,6 +69,14 @@ pub fn run(start: Start) -> ! {
         other => panic!("no probe is named {other}"),
     }
     exit(0)
+}
+
+/// Needs more stack than there is.
+fn endless(depth: u64) -> u64 {
+    match std::hint::black_box(depth) {
+        u64::MAX => 0,
+        depth => endless(depth + 1) ^ std::hint::black_box(depth),
+    }
 }
 
 /// Ends once the first thread of this process waits for something.
