@@ -1,12 +1,17 @@
 //! What main process and worker tell each other until the worker is in its jail: one message each, by its first byte.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::{io, str};
 
-use crate::channel::{Channel, Message};
+use crate::channel::{Channel, MAX_DESCRIPTORS, Message};
 
-/// Main to worker: the application's channel is the first descriptor, the rest are the worker's.
-pub(crate) const DESCRIPTORS: u8 = b'D';
+/// The most descriptors that a worker is given besides its channel. The largest machine gives the virtual IOMMU's process some 530.
+pub const MAX_GIVEN: usize = 768;
+
+/// Main to worker: some of the descriptors; more messages of them follow.
+const SOME: u8 = b'P';
+/// Main to worker: the last of the descriptors. The first of all is the application's channel, the rest are the worker's.
+const DESCRIPTORS: u8 = b'D';
 /// Worker to main: goes on in the process that was started.
 const SAME: u8 = b'S';
 /// Worker to main: goes on in another child of main, whose pidfd is attached and whose number follows.
@@ -20,8 +25,8 @@ const ERROR: u8 = b'E';
 #[derive(Debug)]
 pub(crate) enum Told {
     Same,
-    Moved { pid: i32, pidfd: std::os::fd::OwnedFd },
-    Jailed { listener: Option<std::os::fd::OwnedFd> },
+    Moved { pid: i32, pidfd: OwnedFd },
+    Jailed { listener: Option<OwnedFd> },
     Error(String),
 }
 
@@ -61,10 +66,33 @@ pub(crate) fn listen(from: &Channel) -> io::Result<Option<Told>> {
     told.map(Some).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Sends the descriptors that a worker starts with.
-pub(crate) fn give(to: &Channel, channel: &Channel, rest: &[BorrowedFd<'_>]) -> io::Result<()> {
-    let all: Vec<BorrowedFd<'_>> = [channel.as_fd()].into_iter().chain(rest.iter().copied()).collect();
-    to.send(&[DESCRIPTORS], &all)
+/// Sends the descriptors that a worker starts with, in as many messages as it takes. There are few enough for the channel to hold.
+pub(crate) fn give(to: &Channel, channel: &Channel, rest: &[OwnedFd]) -> io::Result<()> {
+    let all: Vec<BorrowedFd<'_>> =
+        [channel.as_fd()].into_iter().chain(rest.iter().map(AsFd::as_fd)).collect();
+    let mut messages = all.chunks(MAX_DESCRIPTORS).peekable();
+    while let Some(message) = messages.next() {
+        to.send(&[if messages.peek().is_some() { SOME } else { DESCRIPTORS }], message)?;
+    }
+    Ok(())
+}
+
+/// Takes them, in their order; `None` when something else comes, or the main process is gone.
+///
+/// `InvalidData` when this process may not hold so many.
+pub(crate) fn take(from: &Channel) -> io::Result<Option<(Channel, Vec<OwnedFd>)>> {
+    let mut all = Vec::new();
+    loop {
+        let Some(Message { bytes, descriptors }) = from.receive()? else { return Ok(None) };
+        all.extend(descriptors);
+        match bytes[..] {
+            [SOME] if all.len() <= MAX_GIVEN => {}
+            [DESCRIPTORS] if !all.is_empty() => break,
+            _ => return Ok(None),
+        }
+    }
+    let channel = all.remove(0);
+    Ok(Some((Channel::from(channel), all)))
 }
 
 fn with(kind: u8, text: &str) -> Vec<u8> {

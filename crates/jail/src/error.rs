@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::control::MAX_GIVEN;
 use crate::piece::{Piece, WITHOUT_FLAG};
 
 /// The jail could not be entered; the process must end.
@@ -64,6 +65,16 @@ pub enum LaunchError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// More descriptors than a worker is given.
+    #[error(
+        "the {role} process would need {count} descriptors for its devices, and a process is given at most {MAX_GIVEN}"
+    )]
+    Descriptors {
+        /// The worker's role.
+        role: String,
+        /// How many it was to have.
+        count: usize,
+    },
     /// The worker said why it gave up.
     #[error("the {role} process gave up: {reason}")]
     Refused {
@@ -96,6 +107,9 @@ pub enum StartError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The kernel did not hand over all descriptors.
+    #[error("not all of its descriptors arrived: the limit of open files (`ulimit -n`) is too low")]
+    TooManyOpen,
     /// The user or process id namespace failed.
     #[error(transparent)]
     Jail(#[from] JailError),

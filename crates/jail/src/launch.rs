@@ -1,15 +1,15 @@
 //! Starting a worker, in the main process.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::channel::{Channel, MAX_DESCRIPTORS};
-use crate::control::{self, Told};
+use crate::channel::Channel;
+use crate::control::{self, MAX_GIVEN, Told};
 use crate::error::LaunchError;
 use crate::piece::Pieces;
 use crate::seccomp::Denials;
@@ -83,7 +83,7 @@ impl Launch {
         self
     }
 
-    /// A descriptor for the worker; it gets them in this order. At most [`MAX_DESCRIPTORS`] - 1; more can follow on the channel.
+    /// A descriptor for the worker; it gets them in this order. At most [`MAX_GIVEN`].
     #[must_use]
     pub fn descriptor(mut self, fd: OwnedFd) -> Launch {
         self.descriptors.push(fd);
@@ -95,8 +95,9 @@ impl Launch {
         let role = self.words.role.clone();
         let step = |doing| move |source: io::Error| LaunchError::Step { role, doing, source };
         let doing = "making its channels";
-        if self.descriptors.len() >= MAX_DESCRIPTORS {
-            return Err(step("giving it its descriptors")(io::ErrorKind::InvalidInput.into()));
+        let count = self.descriptors.len();
+        if count > MAX_GIVEN {
+            return Err(LaunchError::Descriptors { role: self.words.role, count });
         }
         let pairs = Channel::pair().and_then(|control| Ok((control, Channel::pair()?)));
         let ((control, theirs), (channel, their_channel)) = pairs.map_err(step.clone()(doing))?;
@@ -105,8 +106,8 @@ impl Launch {
         let mut worker = Worker::new(self.words.role.clone(), worker.0, worker.1, channel, control);
         worker.settle()?;
         // Only now: a second process must not be ahead of the one that announces it.
-        let rest: Vec<BorrowedFd<'_>> = self.descriptors.iter().map(AsFd::as_fd).collect();
-        control::give(worker.control(), &their_channel, &rest).map_err(step("giving it its descriptors"))?;
+        let given = control::give(worker.control(), &their_channel, &self.descriptors);
+        given.map_err(step("giving it its descriptors"))?;
         Ok(worker)
     }
 

@@ -33,6 +33,7 @@ mod worker;
 
 pub use channel::{Channel, MAX_DESCRIPTORS, MAX_MESSAGE, Message};
 pub use children::{ChildId, Children, Death};
+pub use control::MAX_GIVEN;
 pub use denied::{DeniedCall, DeniedCalls};
 pub use enter::{Entered, JailSpec, enter};
 pub use error::{JailError, LaunchError, StartError};

@@ -121,11 +121,11 @@ fn take_descriptors(control: &Channel) -> Result<(Channel, Vec<OwnedFd>), StartE
     let step = |doing| move |source: io::Error| StartError::Step { doing, source };
     let null = std::fs::File::open("/dev/null").map_err(step("opening /dev/null"))?;
     rustix::stdio::dup2_stdin(&null).map_err(|e| step("closing the standard input")(e.into()))?;
-    let first = control.receive().map_err(step("taking its descriptors"))?;
-    let first = first.filter(|first| first.bytes == [control::DESCRIPTORS]).ok_or(StartError::CommandLine)?;
-    let mut descriptors = first.descriptors.into_iter();
-    let channel = descriptors.next().ok_or(StartError::CommandLine)?;
-    Ok((Channel::from(channel), descriptors.collect()))
+    let taken = control::take(control).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => StartError::TooManyOpen,
+        _ => step("taking its descriptors")(error),
+    });
+    taken?.ok_or(StartError::CommandLine)
 }
 
 impl Entrance {

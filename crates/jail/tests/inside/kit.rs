@@ -82,6 +82,15 @@ pub fn launch(policy: Policy, words: &[&str]) -> Launch {
     Launch::new("probe").args(args).standard_error(errors)
 }
 
+/// So many files for a worker. Each is as long as its place says.
+pub fn with_files(launch: Launch, count: u64) -> Launch {
+    (0..count).fold(launch, |launch, at| {
+        let file = rustix::fs::memfd_create("file", rustix::fs::MemfdFlags::CLOEXEC).expect("a memfd");
+        rustix::fs::ftruncate(&file, at).expect("its size");
+        launch.descriptor(file)
+    })
+}
+
 /// Starts one and waits until it is jailed.
 pub fn jailed(launch: Launch) -> Worker {
     let mut worker = launch.spawn().expect("it starts");

@@ -42,6 +42,16 @@ pub fn a_panic_ends_it(_: &mut Notes) {
     }
 }
 
+/// A message holds 64 of them, the channel among the first.
+pub fn descriptors_arrive_in_order(_: &mut Notes) {
+    for count in [0, 1, 63, 64, 127, 128, 500] {
+        let mut worker = kit::jailed(kit::with_files(kit::launch(Policy::Device, &["sizes"]), count));
+        let want = format!("{:?}", (0..count).collect::<Vec<_>>());
+        assert_eq!(kit::hear(&worker), Some(want), "{count}");
+        assert_eq!(worker.wait().expect("it ends"), Ending::Exited(0));
+    }
+}
+
 /// As the first process of its namespace a worker ignores a signal whose handler is the default, SIGABRT too.
 pub fn an_abort_is_told(_: &mut Notes) {
     for policy in Policy::ALL {

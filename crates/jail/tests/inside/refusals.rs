@@ -12,6 +12,32 @@ pub fn a_stray_descriptor(_: &mut Notes) {
     assert!(reason.contains("/dev/zero") && reason.contains("list"), "{reason}");
 }
 
+pub fn too_many_descriptors(_: &mut Notes) {
+    let count = jail::MAX_GIVEN as u64 + 1;
+    let error = kit::with_files(kit::launch(Policy::Device, &["idle"]), count).spawn().expect_err("too many");
+    let text = error.to_string();
+    assert!(["probe", "769", "at most 768"].iter().all(|part| text.contains(part)), "{text}");
+}
+
+/// The main process may hold them because it had them before its limit was lowered; the worker may not.
+pub fn more_than_its_limit(notes: &mut Notes) {
+    if !kit::is_root() {
+        return notes.unchecked("too low a limit of open files: it binds the sender too".into());
+    }
+    let ending = kit::in_fork(|| {
+        let null = std::fs::File::open("/dev/null").expect("a null device");
+        let launch = (0..200).fold(kit::launch(Policy::Device, &["idle"]), |launch, _| {
+            launch.descriptor(rustix::io::fcntl_dupfd_cloexec(&null, 200).expect("a descriptor"))
+        });
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let limit = rustix::process::Rlimit { current: Some(100), ..getrlimit(Resource::Nofile) };
+        setrlimit(Resource::Nofile, limit).expect("a limit can be lowered");
+        let reason = kit::refused(launch);
+        assert!(reason.contains("ulimit -n"), "{reason}");
+    });
+    assert_eq!(ending, Ending::Exited(0));
+}
+
 pub fn a_second_thread(_: &mut Notes) {
     let reason = kit::refused(kit::launch(Policy::Device, &["thread"]));
     assert!(reason.contains("2 threads"), "{reason}");
