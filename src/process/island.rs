@@ -129,7 +129,7 @@ impl Island {
             regions: regions.clone(),
         };
         let endpoints = all.iter().map(shown).collect();
-        let config = ViommuConfig { pages: setup.pages, input: setup.input, endpoints };
+        let config = ViommuConfig { pages: setup.pages, endpoints };
         Ok(Viommu::new(&config, iommu)?.polling(setup.poll))
     }
 

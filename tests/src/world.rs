@@ -80,6 +80,11 @@ impl Rules {
         if endpoint == 24 { vec![OWN, WINDOW] } else { vec![WINDOW] }
     }
 
+    /// The last address of the input range: the granule at the very end of the address space is left out.
+    pub fn last(&self) -> u64 {
+        self.input.1.min(u64::MAX - self.granule)
+    }
+
     /// The host group behind an endpoint.
     pub fn group(&self, endpoint: u32) -> Option<usize> {
         let known = ENDPOINTS.iter().find(|(id, _)| *id == endpoint)?;
@@ -155,7 +160,6 @@ impl World {
         let endpoints = ENDPOINTS.map(|(id, _)| ViommuEndpoint { id, regions: regions(rules, id) });
         let config = ViommuConfig {
             pages: PageMask::new(rules.granule).expect("a power of two"),
-            input: span(rules.input),
             endpoints: endpoints.to_vec(),
         };
         World { device: Viommu::new(&config, iommu).expect("a device"), hosts, soft }

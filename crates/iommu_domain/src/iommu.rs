@@ -29,7 +29,7 @@ use legs::{Content, LegSlot};
 pub struct IommuConfig {
     /// Alignment of every mapping in bytes, a power of two, at least 1024.
     pub granule: u64,
-    /// Addresses that endpoints can put on the bus.
+    /// Addresses that endpoints can put on the bus. The last granule of the address space is never among them.
     pub input: Span,
     /// Whether endpoints in no domain reach guest RAM untranslated, until somebody says otherwise.
     pub bypass_at_boot: bool,
@@ -43,6 +43,15 @@ pub struct IommuConfig {
 }
 
 impl IommuConfig {
+    /// Leaves out the granule that ends at 2^64 - 1: kernels before 6.18 map it for a device, answer its UNMAP with success,
+    /// and leave it mapped.
+    fn without_the_end(mut self) -> IommuConfig {
+        if let Some(end) = Span::new(self.granule.wrapping_neg(), u64::MAX) {
+            self.input = self.input.without(&end).0.unwrap_or(self.input);
+        }
+        self
+    }
+
     /// A configuration with the house's caps and no doorbell windows.
     pub fn new(granule: u64, input: Span, bypass_at_boot: bool) -> IommuConfig {
         IommuConfig {
@@ -117,7 +126,7 @@ impl Iommu {
         }
         let bypass = config.bypass_at_boot;
         let mut iommu = Iommu {
-            config,
+            config: config.without_the_end(),
             phys,
             endpoints: known,
             domains: BTreeMap::new(),
@@ -129,7 +138,7 @@ impl Iommu {
         iommu
     }
 
-    /// The fixed part.
+    /// The fixed part; its input range may end a granule before the one that was asked for.
     pub fn config(&self) -> &IommuConfig {
         &self.config
     }

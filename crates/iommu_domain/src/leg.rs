@@ -37,10 +37,12 @@ pub trait Leg: Send {
     /// mirror (a doorbell, a permission of nothing) is accepted and left out.
     fn map(&mut self, iova: Span, backing: &Backing, offset: u64, perm: Perm) -> Result<(), LegError>;
 
-    /// Removes the mappings inside `extent`, which starts and ends on mappings; holes are fine.
-    fn unmap(&mut self, extent: Span) -> Result<(), LegError>;
+    /// Removes the mappings inside `extent`, which starts and ends on mappings; holes are fine. `bytes` of it are mirrored at
+    /// least: a host that says it removed less has failed.
+    fn unmap(&mut self, extent: Span, bytes: u64) -> Result<(), LegError>;
 
-    /// Removes every mapping: the devices behind the leg reach nothing.
+    /// Removes every mapping: the devices behind the leg reach nothing. Here too a host that says it removed less than it was
+    /// given has failed.
     fn clear(&mut self) -> Result<(), LegError>;
 
     /// Resets the devices behind the leg, so that they issue no DMA until their driver starts them again.

@@ -37,6 +37,8 @@ pub struct Extent {
     pub span: Span,
     /// How many.
     pub count: usize,
+    /// Bytes that they map, without the holes.
+    pub bytes: u64,
 }
 
 /// The mappings of one domain, ordered by IOVA. Two are equal that hold the same.
@@ -47,6 +49,11 @@ pub struct Table {
 }
 
 impl Entry {
+    /// Bytes; of all the address space one less, which no number of 64 bits tells.
+    fn bytes(&self) -> u64 {
+        (self.last - self.start).saturating_add(1)
+    }
+
     fn mapping(&self) -> Option<Mapping> {
         let perm = Perm { read: self.target & READ != 0, write: self.target & WRITE != 0 };
         Some(Mapping { iova: Span::new(self.start, self.last)?, phys: self.target & !FLAGS, perm })
@@ -112,19 +119,20 @@ impl Table {
     pub fn extent(&self, span: Span) -> Result<Option<Extent>, Mapping> {
         let exact = self.entries.at_or_before(span.last());
         if exact.is_some_and(|entry| (entry.start, entry.last) == (span.start(), span.last())) {
-            return Ok(Some(Extent { span, count: 1 }));
+            return Ok(exact.map(|entry| Extent { span, count: 1, bytes: entry.bytes() }));
         }
         if let Some(mapping) = self.cut_by(span) {
             return Err(mapping);
         }
         let mut inside = self.entries.rising(span.start(), span.last());
-        let Some(Entry { start, mut last, .. }) = inside.next().copied() else { return Ok(None) };
-        let mut count = 1;
+        let Some(first) = inside.next().copied() else { return Ok(None) };
+        let (mut last, mut count, mut bytes) = (first.last, 1, first.bytes());
         for entry in inside {
             last = entry.last;
             count += 1;
+            bytes = bytes.saturating_add(entry.bytes());
         }
-        Ok(Span::new(start, last).map(|span| Extent { span, count }))
+        Ok(Span::new(first.start, last).map(|span| Extent { span, count, bytes }))
     }
 
     /// The mapping at either end of `span` that lies in it in part only.
@@ -137,10 +145,10 @@ impl Table {
         self.get(span.start()).filter(cut).or(last.filter(cut))
     }
 
-    /// Removes every mapping that lies inside the extent whole.
-    pub fn remove(&mut self, extent: Extent) {
+    /// Removes every mapping that lies inside `span` whole.
+    pub fn remove(&mut self, span: Span) {
         let bytes = &mut self.bytes;
-        self.entries.remove(extent.span.start(), extent.span.last(), |entry| {
+        self.entries.remove(span.start(), span.last(), |entry| {
             *bytes -= u128::from(entry.last - entry.start) + 1;
         });
     }

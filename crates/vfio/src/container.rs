@@ -133,6 +133,8 @@ impl Container {
 
     /// Takes every mapping inside `iova` away; the bytes that were mapped. An empty range is a success with 0 bytes.
     ///
+    /// A success alone says little: kernels before 6.18 find nothing in a range that ends at 2^64 - 1. Compare the bytes.
+    ///
     /// # Errors
     /// EINVAL: not aligned, or the first or last byte lies inside a mapping. Nothing is unmapped then.
     pub fn unmap_dma(&self, iova: Span) -> io::Result<u64> {
@@ -143,7 +145,8 @@ impl Container {
         }
     }
 
-    /// Takes all mappings away; the bytes that were mapped (0 where the kernel does not count them).
+    /// Takes all mappings away; the bytes that were mapped. A mapping that ends at 2^64 - 1 may stay, on kernels before 6.18,
+    /// whether it is counted or not.
     ///
     /// # Errors
     /// As the kernel says. On a kernel without VFIO_UNMAP_ALL part of it may have been done.
@@ -180,9 +183,10 @@ impl Container {
         if self.can_unmap_all()? {
             return self.unmap(0, 0, VFIO_DMA_UNMAP_FLAG_ALL);
         }
-        // No single range can name all of the address space: its size does not fit.
-        const HALF: u64 = 1 << 63;
-        Ok(self.unmap(0, HALF, 0)?.saturating_add(self.unmap(HALF, HALF, 0)?))
+        let granule = self.info().map_err(io::Error::other)?.page_sizes.granule();
+        halves(granule)
+            .into_iter()
+            .try_fold(0_u64, |bytes, (iova, size)| Ok(bytes.saturating_add(self.unmap(iova, size, 0)?)))
     }
 
     fn unmap(&self, iova: u64, size: u64, flags: u32) -> io::Result<u64> {
@@ -190,6 +194,13 @@ impl Container {
         ioctl::with_mut(&self.file, ioctl::VFIO_IOMMU_UNMAP_DMA(), &mut unmap)?;
         Ok(unmap.size)
     }
+}
+
+/// All of the address space as two ranges, but for its last granule: its size does not fit into one, and in a range that ends
+/// where the address space does these kernels find nothing at all.
+fn halves(granule: u64) -> [(u64, u64); 2] {
+    const HALF: u64 = 1 << 63;
+    [(0, HALF), (HALF, HALF - granule)]
 }
 
 impl AsFd for Container {

@@ -87,7 +87,9 @@ fn holes_of_the_apertures_are_reserved_inside_the_input_range() {
 fn input_range_is_what_all_groups_share() {
     for (first, second, expected) in [
         ((0, (1 << 39) - 1), (0, (1 << 48) - 1), (0, (1 << 39) - 1)),
-        ((0x1000, u64::MAX), (0, u64::MAX), (0x1000, u64::MAX)),
+        ((0x1000, u64::MAX), (0, u64::MAX), (0x1000, u64::MAX - 0x1000)),
+        ((0x1000, u64::MAX - 1), (0, u64::MAX), (0x1000, u64::MAX - 0x1000)),
+        ((0, u64::MAX - 0x1000), (0, u64::MAX), (0, u64::MAX - 0x1000)),
         ((0x800, 0x10_0fff), (0, 0x20_0000), (0x1000, 0x10_0fff)),
         ((0, 0x10_0ffe), (0, u64::MAX), (0, 0xf_ffff)),
     ] {

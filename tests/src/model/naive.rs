@@ -184,7 +184,7 @@ impl<'a> Naive<'a> {
             return Status::Inval;
         }
         let granule = self.rules.granule;
-        if last < first || first < self.rules.input.0 || last > self.rules.input.1 {
+        if last < first || first < self.rules.input.0 || last > self.rules.last() {
             return Status::Range;
         }
         if first % granule != 0 || last % granule != granule - 1 || !phys.is_multiple_of(granule) {

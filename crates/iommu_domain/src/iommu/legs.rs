@@ -7,7 +7,7 @@
 use base::CallId;
 use data_model::Span;
 
-use super::Iommu;
+use super::{Domain, Iommu};
 use crate::{DomainId, HostFailure, Leg, LegError, Mapping, Perm};
 
 /// What a leg holds.
@@ -133,11 +133,12 @@ impl Iommu {
 
     /// Maps all of a domain's table.
     fn replay(&mut self, index: usize, id: DomainId) -> Result<(), (LegError, Span)> {
-        let Some(domain) = self.domains.get(&id) else { return Ok(()) };
-        for mapping in domain.table.iter() {
+        let Some(Domain { table, software, .. }) = self.domains.get_mut(&id) else { return Ok(()) };
+        for mapping in table.iter() {
             let Some((backing, offset)) = target(&self.phys, &mapping) else {
                 // A BAR that has moved away since: what it maps is nothing now.
                 log::warn!("domain {id}: {} has lost its target {:#x}", mapping.iova, mapping.phys);
+                software.insert(mapping.iova.start());
                 continue;
             };
             self.host_calls += 1;

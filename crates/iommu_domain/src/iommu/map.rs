@@ -33,7 +33,8 @@ impl Iommu {
             self.host_calls += 1;
             if let Err(error) = slot.leg.map(span, &backing, offset, perm) {
                 let failure = slot.failure(error, span);
-                undo_map(domain, &mut self.legs, position, span);
+                let bytes = if is_mirrored(&backing, perm) { span.len().unwrap_or(u64::MAX) } else { 0 };
+                undo_map(domain, &mut self.legs, position, (span, bytes));
                 return Err(failure.into());
             }
         }
@@ -54,6 +55,7 @@ impl Iommu {
         }
         let split = |mapping: Mapping| Refusal::Split { span, mapped: mapping.iova };
         let Some(extent) = domain.table.extent(span).map_err(split)? else { return Ok(()) };
+        let mirrored = extent.bytes.saturating_sub(domain.forget_software(extent.span));
         let mut failure: Option<HostFailure> = None;
         for index in &domain.legs {
             let slot = &mut self.legs[*index];
@@ -61,16 +63,12 @@ impl Iommu {
                 continue;
             }
             self.host_calls += 1;
-            if let Err(error) = slot.leg.unmap(extent.span) {
+            if let Err(error) = slot.leg.unmap(extent.span, mirrored) {
                 slot.quarantine();
                 failure = Some(slot.failure(error, extent.span));
             }
         }
-        domain.table.remove(extent);
-        let inside = extent.span.start()..=extent.span.last();
-        while let Some(start) = domain.software.range(inside.clone()).next().copied() {
-            domain.software.remove(&start);
-        }
+        domain.table.remove(extent.span);
         failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 
@@ -78,6 +76,19 @@ impl Iommu {
     pub(super) fn is_doorbell(&self, mapping: &Mapping) -> bool {
         let backing = super::legs::target(&self.phys, mapping).map(|(backing, _)| backing);
         self.config.is_doorbell(mapping.iova, backing.as_ref())
+    }
+}
+
+impl Domain {
+    /// Forgets which mappings in `inside` no leg mirrors; their bytes.
+    fn forget_software(&mut self, inside: Span) -> u64 {
+        let mut bytes = 0_u64;
+        while let Some(start) = self.software.range(inside.start()..=inside.last()).next().copied() {
+            self.software.remove(&start);
+            let len = self.table.get(start).and_then(|mapping| mapping.iova.len());
+            bytes = bytes.saturating_add(len.unwrap_or(u64::MAX));
+        }
+        bytes
     }
 }
 
@@ -126,13 +137,13 @@ fn check_reserved(
     Err(Refusal::Reserved { span, reserved: *reserved })
 }
 
-/// Takes `span` out of the table and of the legs before `failed`; quarantine where that fails.
+/// Takes a mapping, of which legs mirror `bytes`, out of the table and of the legs before `failed`; quarantine where that fails.
 #[cold]
-fn undo_map(domain: &mut Domain, legs: &mut [LegSlot], failed: usize, span: Span) {
-    domain.table.remove(crate::Extent { span, count: 1 });
+fn undo_map(domain: &mut Domain, legs: &mut [LegSlot], failed: usize, (span, bytes): (Span, u64)) {
+    domain.table.remove(span);
     for index in &domain.legs[..failed] {
         let slot = &mut legs[*index];
-        if slot.content != Content::Quarantined && slot.leg.unmap(span).is_err() {
+        if slot.content != Content::Quarantined && slot.leg.unmap(span, bytes).is_err() {
             slot.quarantine();
         }
     }

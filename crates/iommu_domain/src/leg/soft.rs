@@ -107,7 +107,8 @@ impl Leg for SoftLeg {
         self.table.0.extend(|domain| domain.map(request)).map_err(kernel_would(CallId::Type1Map))
     }
 
-    fn unmap(&mut self, extent: Span) -> Result<(), LegError> {
+    /// The table is this process's own: what it was told to remove is gone.
+    fn unmap(&mut self, extent: Span, _: u64) -> Result<(), LegError> {
         let Some(len) = extent.len() else { return self.clear() };
         let request = UnmapRequest::range(extent.start(), len);
         self.table

@@ -1,6 +1,9 @@
 //! The leg of a host group on VFIO type1: one container for the group's whole life.
 //!
 //! Permissions are the guest's, never more.
+//!
+//! A success of the kernel is held against the count of bytes that comes with it: what the kernel left out stays reachable,
+//! and to say OK of it would be the worst that a leg can do.
 
 use std::io;
 use std::time::Duration;
@@ -17,18 +20,29 @@ pub struct Type1Leg<H> {
     host: H,
     /// What DMA_AVAIL said when nothing was mapped.
     capacity: Option<u32>,
+    /// Bytes that the container maps.
+    held: u64,
 }
 
 impl<H: DmaHost> Type1Leg<H> {
     /// A leg on an empty container.
     pub fn new(name: String, host: H) -> Type1Leg<H> {
         let capacity = host.available();
-        Type1Leg { name, host, capacity }
+        Type1Leg { name, host, capacity, held: 0 }
     }
 }
 
 fn failed(call: CallId) -> impl FnOnce(io::Error) -> LegError {
     move |source| LegError { call, source }
+}
+
+/// A failure when the kernel removed less than what was there.
+fn enough(call: CallId, removed: u64, bytes: u64) -> Result<(), LegError> {
+    if removed >= bytes {
+        return Ok(());
+    }
+    let source = io::Error::other(format!("the kernel removed {removed:#x} of {bytes:#x} bytes"));
+    Err(LegError { call, source })
 }
 
 impl<H: DmaHost> Leg for Type1Leg<H> {
@@ -41,18 +55,27 @@ impl<H: DmaHost> Leg for Type1Leg<H> {
         if !is_mirrored(backing, perm) {
             return Ok(());
         }
-        let slice = iova.len().and_then(|len| memory.slice(offset, len));
+        // Kernels before 6.18 map the end of the address space and cannot unmap it.
+        let len = iova.next().and_then(|_| iova.len());
+        let slice = len.and_then(|len| memory.slice(offset, len));
         let slice = slice.ok_or_else(|| failed(CallId::Type1Map)(io::ErrorKind::InvalidInput.into()))?;
-        self.host.map(iova, slice, perm).map_err(failed(CallId::Type1Map))
+        self.host.map(iova, slice, perm).map_err(failed(CallId::Type1Map))?;
+        self.held = self.held.saturating_add(slice.len());
+        Ok(())
     }
 
-    fn unmap(&mut self, extent: Span) -> Result<(), LegError> {
-        // The count of bytes may be short: what was never mirrored is a hole here.
-        self.host.unmap(extent).map(drop).map_err(failed(CallId::Type1Unmap))
+    fn unmap(&mut self, extent: Span, bytes: u64) -> Result<(), LegError> {
+        let removed = self.host.unmap(extent).map_err(failed(CallId::Type1Unmap))?;
+        self.held = self.held.saturating_sub(removed);
+        enough(CallId::Type1Unmap, removed, bytes)
     }
 
     fn clear(&mut self) -> Result<(), LegError> {
-        self.host.unmap_all().map(drop).map_err(failed(CallId::Type1UnmapAll))
+        let removed = self.host.unmap_all().map_err(failed(CallId::Type1UnmapAll))?;
+        // What it left is asked for again the next time, and fails again.
+        let held = self.held;
+        self.held = held.saturating_sub(removed);
+        enough(CallId::Type1UnmapAll, removed, held)
     }
 
     fn block(&mut self) -> Result<(), LegError> {
@@ -68,3 +91,6 @@ impl<H: DmaHost> Leg for Type1Leg<H> {
         Some(u64::from(capacity.saturating_sub(free)))
     }
 }
+
+#[cfg(test)]
+mod tests;

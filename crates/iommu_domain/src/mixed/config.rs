@@ -47,6 +47,8 @@ pub struct Config {
     pub backings: Option<BTreeMap<u32, Backing>>,
     /// Bytes of memory that may be locked.
     pub lock_limit: Option<u64>,
+    /// An UNMAP finds nothing in a range that ends at 2^64 - 1, and one of everything leaves a slot there: type1 before 6.18.
+    pub loses_the_end: bool,
 }
 
 /// A configuration that makes no domain.
@@ -90,6 +92,7 @@ impl Config {
             reclaim: false,
             backings: None,
             lock_limit: None,
+            loses_the_end: false,
         }
     }
 

@@ -104,6 +104,7 @@ impl Type1Model {
             max_slots: Some(self.entries),
             backings: Some(BTreeMap::from([(0, Backing { len: self.memory, writable: true })])),
             lock_limit: self.lock_limit,
+            loses_the_end: kernel != Type1Kernel::V7_3,
             ..Config::type1(aperture, kernel)
         };
         let mut domain = MixedDomain::new(config)?;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use data_model::Span;
 
 use super::{MIN_GRANULE, Target};
-use crate::{Extent, Mapping, Perm, Table};
+use crate::{Mapping, Perm, Table};
 
 /// A mapping of the user's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -131,7 +131,7 @@ impl Slots {
             // Gives back all its memory, too.
             *self = Slots::default();
         } else {
-            self.table.remove(Extent { span, count: 0 });
+            self.table.remove(span);
         }
         if !self.unusual.is_empty() {
             let inside = |_: &u64, slot: &mut Slot| span.covers(&slot.span);

@@ -27,6 +27,7 @@ impl Model {
         Some(ends.map(|(first, last)| Extent {
             span: Span::new(first.iova.start(), last.iova.last()).unwrap(),
             count: touched.len(),
+            bytes: touched.iter().map(|there| there.iova.len().unwrap()).sum(),
         }))
     }
 }
@@ -69,7 +70,7 @@ proptest! {
                     let extent = table.extent(span).ok();
                     prop_assert_eq!(extent, model.extent(span));
                     if let Some(Some(extent)) = extent {
-                        table.remove(extent);
+                        table.remove(extent.span);
                         model.0.retain(|there| !span.covers(&there.iova));
                     }
                 }

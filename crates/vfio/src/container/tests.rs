@@ -6,7 +6,7 @@ use std::io;
 use base::{CallId, FaultPlan};
 use data_model::Span;
 
-use super::{Container, DmaPerm};
+use super::{Container, DmaPerm, halves};
 
 /// A descriptor that answers ENOTTY to every call.
 fn no_container() -> Container {
@@ -42,6 +42,19 @@ fn the_whole_address_space_cannot_be_one_mapping() {
     // SAFETY: the descriptor is no container, so nothing is ever mapped.
     let result = unsafe { no_container().map_dma(Span::ALL, 0, DmaPerm::WRITE) };
     assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::EOVERFLOW));
+}
+
+#[test]
+fn without_a_call_for_everything_two_ranges_leave_out_the_last_granule_alone() {
+    for granule in [0x1000, 0x1_0000, 1 << 30] {
+        let [low, high] = halves(granule).map(|(iova, size)| Span::from_len(iova, size).unwrap());
+        assert_eq!((low.start(), low.next()), (0, Some(high.start())));
+        assert_eq!(
+            high.next(),
+            Some(granule.wrapping_neg()),
+            "old kernels find nothing in a range that ends with the space"
+        );
+    }
 }
 
 #[test]

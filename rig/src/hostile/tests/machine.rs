@@ -83,7 +83,7 @@ fn device(ram: &GuestRam, damage: Damage) -> Viommu {
     let iommu = Iommu::new(IommuConfig::new(4096, input, false), phys, legs.into(), specs.into());
     let regions = vec![ResvMem { kind: ResvKind::Msi, span: window }];
     let endpoints = IDS.map(|id| ViommuEndpoint { id, regions: regions.clone() });
-    let config = ViommuConfig { pages: PageMask::new(4096).unwrap(), input, endpoints: endpoints.into() };
+    let config = ViommuConfig { pages: PageMask::new(4096).unwrap(), endpoints: endpoints.into() };
     Viommu::new(&config, iommu).unwrap()
 }
 

@@ -50,8 +50,6 @@ pub struct ViommuEndpoint {
 pub struct ViommuConfig {
     /// Page sizes as the guest shall see them.
     pub pages: PageMask,
-    /// Addresses that endpoints can use.
-    pub input: Span,
     /// What the guest is told of each endpoint.
     pub endpoints: Vec<ViommuEndpoint>,
 }
@@ -115,7 +113,13 @@ impl Viommu {
         let properties = config.endpoints.iter().map(|it| (it.id, Core::encode(&it.regions, probe_size)));
         let sink = Arc::new(FaultSink::new()?);
         let core = Core {
-            config: Config::new(config.pages, config.input, u32::MAX, probe_size as u32, iommu.bypass()),
+            config: Config::new(
+                config.pages,
+                iommu.config().input,
+                u32::MAX,
+                probe_size as u32,
+                iommu.bypass(),
+            ),
             iommu,
             properties: properties.collect(),
             doorbells: config.endpoints.iter().filter_map(doorbell).collect(),

@@ -38,7 +38,6 @@ impl Behind {
         let iommu = Iommu::new(IommuConfig::new(4096, Span::ALL, false), phys, vec![leg], vec![endpoint]);
         let config = ViommuConfig {
             pages: PageMask::new(4096).expect("a mask"),
-            input: Span::ALL,
             endpoints: vec![ViommuEndpoint { id: Self::ENDPOINT, regions: Vec::new() }],
         };
         let viommu = Viommu::new(&config, iommu).expect("a device");

@@ -1,7 +1,7 @@
 use base::{CallId, FaultPlan};
 
 use super::*;
-use crate::Perm;
+use crate::{DmaHost, Mapping, Perm};
 
 const EIO: i32 = 5;
 const ENOMEM: i32 = 12;
@@ -60,6 +60,26 @@ fn an_unmap_that_fails_leaves_nothing_reachable() {
     assert!(matches!(&refusal, Refusal::Host(failure) if failure.quarantined && failure.endpoints == [16]));
     assert!(bench.held(0).is_empty() && bench.held(1).is_empty());
     bench.assert_equal();
+}
+
+#[test]
+fn an_unmap_of_which_the_kernel_removed_less_is_a_failure() {
+    let mut bench = attached();
+    bench.map(1, pages(4, 2), 0).unwrap();
+    bench.iommu.map(1, Mapping { iova: pages(2, 1), phys: 0, perm: Perm::NONE }).unwrap();
+    // Group 1 loses a mapping behind our back: to the leg this is a kernel that finds less than there is.
+    bench.hosts[1].unmap(pages(4, 2)).unwrap();
+    let refusal = bench.iommu.unmap(1, Span::ALL).unwrap_err();
+    let Refusal::Host(failure) = refusal else { panic!("{refusal}") };
+    assert!(failure.to_string().contains("removed 0x1000 of 0x3000 bytes"), "{failure}");
+    assert!(failure.quarantined && failure.endpoints == [16] && !bench.iommu.report().legs[0].quarantined);
+    assert_eq!(bench.hosts[1].resets(), 1);
+    bench.assert_equal();
+    bench.iommu.reset();
+    assert!(
+        bench.iommu.report().legs[1].quarantined,
+        "nobody knows what its device reaches: it stays blocked"
+    );
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn bad_mappings_are_refused_and_change_nothing() {
         ("target at the end of space", pages(20, 2), u64::MAX - 0xfff, |r| {
             matches!(r, Refusal::NotMemory { .. })
         }),
-        ("all of the space", Span::ALL, 0, |r| matches!(r, Refusal::NotMemory { .. })),
+        ("all of the space", Span::ALL, 0, |r| matches!(r, Refusal::OutOfRange { .. })),
         ("reserved", pages(0xfee00, 1), 0, |r| matches!(r, Refusal::Reserved { .. })),
     ];
     for (name, iova, phys, expected) in cases {
@@ -64,7 +64,7 @@ fn bad_mappings_are_refused_and_change_nothing() {
 #[test]
 fn the_ends_of_the_address_space_can_be_mapped() {
     let mut bench = attached();
-    let last = span(u64::MAX - 0xfff, u64::MAX);
+    let last = span(u64::MAX - 0x1fff, u64::MAX - 0x1000);
     bench.map(1, pages(0, 1), 0).unwrap();
     bench.map(1, last, PAGE).unwrap();
     assert_eq!(bench.held(1), [(pages(0, 1), 0, Perm::READ_WRITE), (last, PAGE, Perm::READ_WRITE)]);
@@ -72,6 +72,22 @@ fn the_ends_of_the_address_space_can_be_mapped() {
     bench.iommu.unmap(1, Span::ALL).unwrap();
     bench.assert_equal();
     assert!(bench.held(1).is_empty());
+}
+
+#[test]
+fn what_ends_with_the_address_space_is_refused_whatever_the_input_range() {
+    for granule in [PAGE, 16 * PAGE] {
+        let mut bench = with(IommuConfig { granule, ..config() }, 40);
+        bench.iommu.attach(8, 1, false).unwrap();
+        let first = u64::MAX - (2 * granule - 1);
+        for start in [first, first + granule] {
+            let refusal = bench.map(1, span(start, u64::MAX), 0).unwrap_err();
+            assert!(matches!(refusal, Refusal::OutOfRange { .. }), "{refusal}");
+        }
+        bench.map(1, span(first, first + (granule - 1)), 0).unwrap();
+        bench.iommu.unmap(1, Span::ALL).unwrap();
+        assert!(bench.held(0).is_empty(), "{granule:#x}");
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn what_goes_makes_a_new_version_and_what_comes_does_not() {
         leg.map(span(page, 1), &ram, 0, Perm::READ_WRITE).unwrap();
     }
     assert_eq!(version(), 0);
-    leg.unmap(span(0, 2)).unwrap();
+    leg.unmap(span(0, 2), 0).unwrap();
     assert_eq!((version(), leg.host_mappings()), (1, Some(1)));
     leg.clear().unwrap();
     assert_eq!((version(), leg.host_mappings()), (2, Some(0)));
@@ -75,7 +75,7 @@ fn what_overlaps_or_is_off_the_granule_is_a_failure_and_changes_nothing() {
         let failed = leg.map(iova, &ram, offset, Perm::READ_WRITE).unwrap_err();
         assert_eq!(failed.source.raw_os_error(), Some(errno), "{name}");
     }
-    let failed = leg.unmap(span(6, 1)).unwrap_err();
+    let failed = leg.unmap(span(6, 1), 0).unwrap_err();
     assert_eq!(failed.source.raw_os_error(), Some(22), "a mapping in part");
     let left: Vec<Span> = table.enter().mappings().map(|mapping| mapping.iova).collect();
     assert_eq!((left, leg.host_mappings()), (vec![span(5, 2)], Some(1)));

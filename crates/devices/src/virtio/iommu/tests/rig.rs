@@ -108,8 +108,7 @@ impl Plan {
         let phys = Arc::new(PhysMap::new(HostMemory::of_ram(&memory)).unwrap());
         let config = IommuConfig::new(self.granule, input, self.bypass_at_boot);
         let iommu = Iommu::new(config, phys, legs.collect(), specs.collect());
-        let config =
-            ViommuConfig { pages: PageMask::new(self.granule).unwrap(), input, endpoints: described };
+        let config = ViommuConfig { pages: PageMask::new(self.granule).unwrap(), endpoints: described };
         let mut device = Viommu::new(&config, iommu).unwrap().polling(self.poll);
         let bench = Bench::new(ram(2 << 20), &device, self.features);
         device.activate(bench.activation()).unwrap();

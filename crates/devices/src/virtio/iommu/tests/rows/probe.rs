@@ -97,7 +97,7 @@ fn v1_the_reserved_bytes_of_a_region_are_zero() {
 fn device(regions: Vec<ResvMem>) -> bool {
     let input = span(0, u64::MAX);
     let endpoints = vec![ViommuEndpoint { id: 8, regions }];
-    let config = ViommuConfig { pages: data_model::PageMask::new(PAGE).unwrap(), input, endpoints };
+    let config = ViommuConfig { pages: data_model::PageMask::new(PAGE).unwrap(), endpoints };
     let iommu = iommu_domain::Iommu::new(
         iommu_domain::IommuConfig::new(PAGE, input, false),
         Default::default(),
