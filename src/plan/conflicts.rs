@@ -5,7 +5,7 @@
 
 use data_model::Span;
 
-use super::{Draft, groups, msi};
+use super::{Draft, groups, msi, range};
 use crate::config::Arch;
 use crate::errors::Refusal;
 use crate::host::{GroupFacts, HostRegion, HostRegionKind};
@@ -43,26 +43,31 @@ fn overlap(group: &GroupFacts, region: &HostRegion, name: &str, span: Span) -> R
     )
 }
 
-/// RAM must lie inside the aperture of a device that has all of it mapped; behind the virtual IOMMU only bypass needs it.
+/// RAM must lie inside the aperture of a device that has all of it mapped; behind the virtual IOMMU only bypass needs it, which
+/// the guest is not offered then.
 fn reach(draft: &mut Draft<'_>) {
     let mut refusals = Vec::new();
     let mut warnings = Vec::new();
+    let at_boot = draft.assignment.viommu.is_some_and(|viommu| viommu.bypass_at_boot);
     for (number, aperture) in draft.apertures() {
-        let Some(last) = aperture.ranges.iter().map(Span::last).max() else { continue };
-        let Some(ram) = draft.map.ram.iter().find(|ram| ram.last() > last) else { continue };
-        if draft.behind_viommu(number) {
-            warnings.push(format!(
-                "IOMMU group {number} maps addresses up to {last:#x}, guest RAM goes to {:#x}: bypass will be refused to the guest",
-                ram.last()
-            ));
-        } else {
-            refusals.push(Refusal::new(
-                format!("IOMMU group {number}"),
-                format!("maps addresses up to {last:#x} only"),
-                format!("the guest has RAM at {ram}, and with iommu=off all of it must be mapped"),
-                "Give the guest less memory, or put the device behind --virtio-iommu.",
-            ));
-        }
+        let Some(bounds) = range::bounds(aperture) else { continue };
+        let Some(ram) = draft.map.ram.iter().find(|ram| !bounds.covers(ram)) else { continue };
+        let (reason, remedy) = match (draft.behind_viommu(number), at_boot) {
+            (true, false) => {
+                warnings.push(format!(
+                    "IOMMU group {number} maps {bounds} only, the guest has RAM at {ram}: bypass will be refused to the guest"
+                ));
+                continue;
+            }
+            (true, true) => ("with bypass-at-boot=on", "leave bypass-at-boot out"),
+            (false, _) => ("with iommu=off", "put the device behind --virtio-iommu"),
+        };
+        refusals.push(Refusal::new(
+            format!("IOMMU group {number}"),
+            format!("maps {bounds} only"),
+            format!("the guest has RAM at {ram}, and {reason} all of it must be mapped"),
+            format!("Give the guest less memory, or {remedy}."),
+        ));
     }
     draft.refusals.append(&mut refusals);
     draft.warnings.append(&mut warnings);

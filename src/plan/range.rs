@@ -19,7 +19,7 @@ const LEAST_MASK: PageMask = match PageMask::new(!(LEAST_PAGE - 1)) {
 };
 
 /// First and last address that a group can map.
-fn bounds(aperture: &Aperture) -> Option<Span> {
+pub(super) fn bounds(aperture: &Aperture) -> Option<Span> {
     let start = aperture.ranges.iter().map(Span::start).min()?;
     let last = aperture.ranges.iter().map(Span::last).max()?;
     Span::new(start, last)

@@ -85,6 +85,11 @@ impl Rules {
         self.input.1.min(u64::MAX - self.granule)
     }
 
+    /// Whether there can be bypass: all of RAM is in the input range.
+    pub fn can_bypass(&self) -> bool {
+        self.input.0 == 0 && self.last() >= HIGH_RAM + (RAM - 1)
+    }
+
     /// The host group behind an endpoint.
     pub fn group(&self, endpoint: u32) -> Option<usize> {
         let known = ENDPOINTS.iter().find(|(id, _)| *id == endpoint)?;

@@ -28,6 +28,9 @@ pub enum Refusal {
     /// The domain exists and is of the other kind, bypass or translating.
     #[error("domain {0} exists with another bypass flag")]
     BypassMismatch(DomainId),
+    /// Guest RAM lies outside the input range in part, so there is no bypass.
+    #[error("guest RAM is not all in the input range, so nothing can bypass translation")]
+    NoBypass,
     /// A bypass domain has no mappings.
     #[error("domain {0} bypasses translation")]
     BypassDomain(DomainId),

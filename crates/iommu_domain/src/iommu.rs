@@ -103,6 +103,7 @@ pub struct Iommu {
     domains: BTreeMap<DomainId, Domain>,
     legs: Vec<LegSlot>,
     bypass: bool,
+    can_bypass: bool,
     host_calls: u64,
 }
 
@@ -124,14 +125,17 @@ impl Iommu {
             }
             known.insert(spec.id, Endpoint { leg, reserved: spec.reserved, domain: None });
         }
-        let bypass = config.bypass_at_boot;
+        let config = config.without_the_end();
+        let can_bypass = phys.ram().iter().all(|ram| config.input.covers(ram));
+        let bypass = config.bypass_at_boot && can_bypass;
         let mut iommu = Iommu {
-            config: config.without_the_end(),
+            config,
             phys,
             endpoints: known,
             domains: BTreeMap::new(),
             legs: slots,
             bypass,
+            can_bypass,
             host_calls: 0,
         };
         iommu.settle_all();
@@ -148,10 +152,16 @@ impl Iommu {
         self.bypass
     }
 
-    /// Changes that; takes effect on every endpoint in no domain before it returns (C6). A leg that cannot follow is
-    /// quarantined.
+    /// Whether there can be bypass at all: only where all guest RAM lies in the input range, or devices would reach a part of
+    /// it and nobody would know.
+    pub fn can_bypass(&self) -> bool {
+        self.can_bypass
+    }
+
+    /// Changes bypass; takes effect on every endpoint in no domain before it returns (C6). A leg that cannot follow is
+    /// quarantined. Where there can be none it stays off.
     pub fn set_bypass(&mut self, bypass: bool) {
-        self.bypass = bypass;
+        self.bypass = bypass && self.can_bypass;
         self.settle_all();
     }
 
@@ -170,7 +180,7 @@ impl Iommu {
 
     /// A reset of the machine: also `bypass` goes back to what it was at boot (C3).
     pub fn system_reset(&mut self) {
-        self.bypass = self.config.bypass_at_boot;
+        self.bypass = self.config.bypass_at_boot && self.can_bypass;
         self.reset();
     }
 

@@ -296,9 +296,18 @@ fn memory_beyond_the_aperture_stops_only_devices_that_have_all_of_it() {
     let far = GuestMap { ram: vec![span(0x1_0000_0000, 1 << 39)], ..GuestMap::default() };
     let plan = planned(&host, &assignment(Arch::X86_64, &[device(1)]), &far).unwrap();
     assert!(plan.warnings[0].contains("bypass will be refused"), "{:?}", plan.warnings);
+    let mut bypassing = assignment(Arch::X86_64, &[device(1)]);
+    bypassing.viommu.as_mut().unwrap().bypass_at_boot = true;
+    let refusals = planned(&host, &bypassing, &far).unwrap_err();
+    assert!(refusals[0].to_string().contains("leave bypass-at-boot out"), "{}", refusals[0]);
     let beside = VfioConfig { behind_viommu: false, ..device(1) };
     let refusals = planned(&host, &assignment(Arch::X86_64, &[beside]), &far).unwrap_err();
     assert!(refusals[0].to_string().contains("with iommu=off all of it must be mapped"), "{}", refusals[0]);
+    let near = GuestMap { ram: vec![span(0, 0x7fff_ffff)], ..GuestMap::default() };
+    let mut from_64k = FakeHost::new(Arch::X86_64);
+    from_64k.group_mut(3).trial = Trial::Attached(aperture(39, &[span(0, 0xffff)]));
+    let plan = planned(&from_64k, &assignment(Arch::X86_64, &[device(1)]), &near).unwrap();
+    assert!(plan.warnings[0].contains("maps 0x10000-0x7fffffffff only"), "{:?}", plan.warnings);
 }
 
 /// What `check` and `run` are told of a machine with one processor.

@@ -60,7 +60,7 @@ impl<'a> Naive<'a> {
             regions,
             places: [None; 4],
             domains: Vec::new(),
-            bypass: rules.bypass,
+            bypass: rules.bypass && rules.can_bypass(),
             features,
             blocked: [false; GROUPS],
         }
@@ -73,7 +73,7 @@ impl<'a> Naive<'a> {
             Op::Request(request) => self.verdict(request),
             Op::Garbage(..) => None,
             Op::Bypass(value) => {
-                if *value < 2 && self.features & (1 << 6) != 0 {
+                if *value < 2 && self.features & (1 << 6) != 0 && self.rules.can_bypass() {
                     self.bypass = *value == 1;
                 }
                 None
@@ -84,7 +84,8 @@ impl<'a> Naive<'a> {
                 None
             }
             Op::SystemReset(features) => {
-                (self.places, self.features, self.bypass) = ([None; 4], *features, self.rules.bypass);
+                (self.places, self.features) = ([None; 4], *features);
+                self.bypass = self.rules.bypass && self.rules.can_bypass();
                 self.domains.clear();
                 None
             }
@@ -143,6 +144,9 @@ impl<'a> Naive<'a> {
             return Status::Inval;
         }
         let Some(at) = self.index(endpoint) else { return Status::NoEnt };
+        if flags == 1 && !self.rules.can_bypass() {
+            return Status::Unsupp;
+        }
         match self.domain(id) {
             Some(domain) if domain.bypass != (flags == 1) => return Status::Inval,
             None if self.domains.len() >= self.rules.max_domains => return Status::NoMem,
@@ -335,17 +339,14 @@ impl<'a> Naive<'a> {
         held.filter_map(|(first, last, hva, r, w)| Some((first, last, physical(hva)?, r, w))).collect()
     }
 
-    /// All of guest RAM one to one, but for what is reserved for an endpoint of the group or outside the input range.
+    /// All of guest RAM one to one, but for what is reserved for an endpoint of the group.
     fn ram(&self, group: Option<usize>) -> Vec<(u64, u64, u64, bool, bool)> {
         let mut pieces = Vec::new();
         if !ENDPOINTS.iter().any(|(id, _)| self.rules.group(*id) == group) {
             return pieces;
         }
         for (first, last, hva) in self.regions {
-            let (low, high) = ((*first).max(self.rules.input.0), (*last).min(self.rules.input.1));
-            if low <= high {
-                pieces.push((low, high, hva + (low - first), true, true));
-            }
+            pieces.push((*first, *last, *hva, true, true));
         }
         for (id, _) in ENDPOINTS.iter().filter(|(id, _)| self.rules.group(*id) == group) {
             for (first, last) in self.rules.reserved(*id) {

@@ -8,6 +8,9 @@ impl Iommu {
     /// host refuses, the endpoint is where it was.
     pub fn attach(&mut self, endpoint: EndpointId, domain: DomainId, bypass: bool) -> Result<(), Refusal> {
         let old = self.endpoints.get(&endpoint).ok_or(Refusal::NoEndpoint(endpoint))?.domain; // A3
+        if bypass && !self.can_bypass {
+            return Err(Refusal::NoBypass);
+        }
         self.check_domain(domain, bypass)?; // A5, before anything changes
         if old == Some(domain) {
             return Ok(()); // A10: nothing to do, and nothing to lose

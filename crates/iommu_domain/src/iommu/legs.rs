@@ -159,10 +159,9 @@ impl Iommu {
         Ok(())
     }
 
-    /// Guest RAM inside the input range without the reserved regions of the leg's endpoints.
+    /// Guest RAM, all of which is in the input range, without the reserved regions of the leg's endpoints.
     pub(super) fn bypass_spans(&self, index: usize) -> Vec<Span> {
-        let inside = |span: Span| span.intersection(&self.config.input);
-        let mut spans: Vec<Span> = self.phys.ram().into_iter().filter_map(inside).collect();
+        let mut spans = self.phys.ram();
         let members = self.legs[index].endpoints.iter().filter_map(|id| self.endpoints.get(id));
         for hole in members.flat_map(|endpoint| &endpoint.reserved) {
             let hole = hole.align_outwards(self.config.granule);

@@ -27,6 +27,7 @@ const QUEUE_SIZES: [u16; 2] = [256, 64];
 /// Room for 21 regions; more when an endpoint has more.
 const PROBE_SIZE: usize = 512;
 
+/// Without BYPASS_CONFIG where there can be no bypass: the driver learns that before it asks.
 const OFFERED: u64 = Features::INPUT_RANGE
     | Features::DOMAIN_RANGE
     | Features::MAP_UNMAP
@@ -75,6 +76,8 @@ pub struct Viommu {
     /// What each worker begins with.
     window: Window,
     worker: Option<WorkerHandle>,
+    /// Features that a driver may accept.
+    offered: u64,
 }
 
 /// The device's state, for the rest of the machine: reports, MSI translation.
@@ -112,6 +115,7 @@ impl Viommu {
         let probe_size = PROBE_SIZE.max(most.saturating_add(1).saturating_mul(RESV_MEM_SIZE));
         let properties = config.endpoints.iter().map(|it| (it.id, Core::encode(&it.regions, probe_size)));
         let sink = Arc::new(FaultSink::new()?);
+        let offered = if iommu.can_bypass() { OFFERED } else { OFFERED & !Features::BYPASS_CONFIG };
         let core = Core {
             config: Config::new(
                 config.pages,
@@ -130,7 +134,7 @@ impl Viommu {
             sink: sink.clone(),
         };
         let window = Window::never();
-        Ok(Viommu { core: Arc::new(Mutex::new(core)), sink, window, worker: None })
+        Ok(Viommu { core: Arc::new(Mutex::new(core)), sink, window, worker: None, offered })
     }
 
     /// The same device, whose worker looks for requests as `mode` says. To decide for itself it measures first what it takes to
@@ -220,7 +224,7 @@ impl VirtioDevice for Viommu {
     }
 
     fn features(&self) -> u64 {
-        OFFERED // F1, F2
+        self.offered // F1, F2
     }
 
     fn queue_sizes(&self) -> &[u16] {
@@ -246,7 +250,7 @@ impl VirtioDevice for Viommu {
             return true;
         }
         let value = match data {
-            [value @ (0 | 1)] if features & Features::BYPASS_CONFIG != 0 => *value,
+            [value @ (0 | 1)] if features & self.offered & Features::BYPASS_CONFIG != 0 => *value,
             _ => return false,
         };
         let mut core = self.core.lock();

@@ -120,7 +120,7 @@ fn status(refusal: &Refusal) -> Status {
         Refusal::NoEndpoint(_) | Refusal::NoDomain(_) => Status::NoEnt, // A3, D2, M4, U2
         Refusal::NotInDomain { .. } => Status::Inval,                   // D3
         Refusal::BypassMismatch(_) | Refusal::BypassDomain(_) => Status::Inval, // A5, M5, U3
-        Refusal::GroupElsewhere { .. } | Refusal::Incompatible { .. } => Status::Unsupp, // A4, A7
+        Refusal::GroupElsewhere { .. } | Refusal::Incompatible { .. } | Refusal::NoBypass => Status::Unsupp, // A4, A7
         Refusal::OutOfRange { .. } | Refusal::Misaligned { .. } | Refusal::Split { .. } => Status::Range, // G8, M1, U4
         Refusal::Reserved { .. } | Refusal::Overlap { .. } => Status::Inval, // M8, M2
         Refusal::NotMemory { .. } => Status::Fault,                          // M11

@@ -112,3 +112,18 @@ fn domains_are_capped() {
     assert!(matches!(bench.iommu.attach(24, 4, false), Err(Refusal::TooMany { cap: 3, .. })));
     assert!(matches!(bench.iommu.attach(99, 1, false), Err(Refusal::NoEndpoint(99))), "A3");
 }
+
+#[test]
+fn there_is_no_bypass_where_a_part_of_ram_is_outside_the_input_range() {
+    for input in [pages(0, RAM / PAGE - 1), pages(1, RAM / PAGE)] {
+        let mut bench = with(IommuConfig { input, bypass_at_boot: true, ..config() }, 40);
+        bench.iommu.attach(24, 2, false).unwrap();
+        assert!(matches!(bench.iommu.attach(24, 1, true), Err(Refusal::NoBypass)));
+        bench.iommu.set_bypass(true);
+        assert!(!bench.iommu.bypass() && !bench.iommu.can_bypass());
+        bench.assert_equal();
+        bench.iommu.system_reset();
+        assert!(!bench.iommu.bypass());
+        bench.assert_equal();
+    }
+}

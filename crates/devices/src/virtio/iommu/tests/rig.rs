@@ -46,6 +46,7 @@ pub struct Plan {
     /// Mappings that each fake container holds.
     pub entries: u32,
     pub granule: u64,
+    pub input: Span,
     /// Endpoints have the doorbell window and the hole reserved.
     pub common_regions: bool,
     pub poll: PollMode,
@@ -59,6 +60,7 @@ impl Default for Plan {
             endpoints: vec![(8, Some(0), vec![]), (16, Some(1), vec![])],
             entries: 16,
             granule: PAGE,
+            input: span(0, (1 << 39) - 1),
             common_regions: true,
             poll: PollMode::Auto,
         }
@@ -81,7 +83,6 @@ impl Plan {
 
     /// The rig, its device activated.
     pub fn build(self) -> Rig {
-        let input = span(0, (1 << 39) - 1);
         let limits = FakeLimits {
             granule: PAGE,
             allowed: vec![span(0, 0xfedf_ffff), span(0xfef0_0000, (1 << 38) - 1)],
@@ -106,7 +107,7 @@ impl Plan {
         let memory = GuestRam::new(&[span(0, RAM - 1)]).unwrap();
         let ram_address = memory.regions()[0].1;
         let phys = Arc::new(PhysMap::new(HostMemory::of_ram(&memory)).unwrap());
-        let config = IommuConfig::new(self.granule, input, self.bypass_at_boot);
+        let config = IommuConfig::new(self.granule, self.input, self.bypass_at_boot);
         let iommu = Iommu::new(config, phys, legs.collect(), specs.collect());
         let config = ViommuConfig { pages: PageMask::new(self.granule).unwrap(), endpoints: described };
         let mut device = Viommu::new(&config, iommu).unwrap().polling(self.poll);
