@@ -65,7 +65,6 @@ pub(super) enum Answer {
 /// What the island knows besides its registers.
 pub(super) struct Island {
     handle: ViommuHandle,
-    phys: Arc<PhysMap>,
     places: Vec<Place>,
     /// Gives vectors whose messages are translated.
     msi: Arc<dyn MsiController>,
@@ -92,7 +91,7 @@ impl Island {
         let tables = tables.collect::<Result<Vec<_>>>()?;
         let first = legs.len();
         legs.extend(setup.emulated.iter().zip(&tables).map(|(device, table)| soft_leg(device, table)));
-        let device = Self::viommu(setup, phys.clone(), legs, first)?;
+        let device = Self::viommu(setup, phys, legs, first)?;
         let handle = device.handle();
         let mut neighbours = Vec::new();
         for (device, table) in setup.emulated.iter().zip(tables) {
@@ -101,7 +100,7 @@ impl Island {
         }
         let msi = handle.translated_msi(Arc::new(services.clone()));
         let places = places(setup);
-        let island = Island { msi, handle, phys, places, vectors: BTreeMap::new(), next: 0 };
+        let island = Island { msi, handle, places, vectors: BTreeMap::new(), next: 0 };
         Ok((device, island, neighbours))
     }
 
@@ -150,7 +149,7 @@ impl Island {
                 return Ok((Answer::Report(Box::new(report)), Vec::new()));
             }
             Question::Insert(span, offset) => self.insert(span, offset, fds)?,
-            Question::Remove(span) => drop(self.phys.remove(span)),
+            Question::Remove(span) => self.handle.remove_memory(span),
             Question::Vector(requester) => return self.vector(requester),
             Question::Route(number, message) => self.known(number)?.route(message)?,
             Question::Unroute(number) => self.known(number)?.unroute()?,
@@ -165,7 +164,7 @@ impl Island {
         let region =
             Arc::new(MappedRegion::new(&file, offset, usize::try_from(len).unwrap_or(usize::MAX), true)?);
         let memory = HostMemory::of_device(region, 0, len).ok_or(io::ErrorKind::InvalidInput)?;
-        self.phys.insert(span, Backing::Memory(memory)).map_err(io::Error::other)
+        self.handle.insert_memory(span, Backing::Memory(memory)).map_err(io::Error::other)
     }
 
     fn vector(&mut self, requester: Bdf) -> io::Result<(Answer, Vec<OwnedFd>)> {

@@ -13,6 +13,7 @@ mod memlock;
 mod poller;
 mod pretty;
 mod processors;
+mod rarely;
 mod registers;
 mod tap;
 mod tube;
@@ -28,6 +29,7 @@ pub use memlock::{Memlock, MemlockError, locks_at_will, memlock_ceiling, memlock
 pub use poller::{Poller, Ready};
 pub use pretty::bytes;
 pub use processors::{thread_time, usable_processors};
+pub use rarely::Rarely;
 pub use registers::Word;
 pub use tap::{TapError, open_tap, switch_tap_queue};
 pub use tube::{MAX_FDS, MAX_MESSAGE, Received, Tube};

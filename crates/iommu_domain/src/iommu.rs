@@ -9,12 +9,14 @@
 mod attach;
 mod legs;
 mod map;
+mod memory;
 mod report;
 mod translate;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use base::Rarely;
 use data_model::Span;
 
 pub use report::{Detail, DomainReport, EndpointReport, IommuReport, LegReport};
@@ -88,6 +90,8 @@ struct Domain {
     table: Table,
     /// First addresses of mappings that no leg mirrors: few.
     software: BTreeSet<u64>,
+    /// First addresses of mappings whose target is, or was, a device's memory: few.
+    devices: BTreeSet<u64>,
     endpoints: BTreeSet<EndpointId>,
     /// Legs of its endpoints, each once.
     legs: Vec<usize>,
@@ -105,6 +109,8 @@ pub struct Iommu {
     bypass: bool,
     can_bypass: bool,
     host_calls: u64,
+    /// Times that mappings have lost their targets.
+    lost: Rarely,
 }
 
 impl Iommu {
@@ -137,6 +143,7 @@ impl Iommu {
             bypass,
             can_bypass,
             host_calls: 0,
+            lost: Rarely::default(),
         };
         iommu.settle_all();
         iommu

@@ -18,6 +18,13 @@ pub enum Backing {
     Doorbell,
 }
 
+impl Backing {
+    /// Whether this is guest RAM.
+    pub fn is_ram(&self) -> bool {
+        matches!(self, Backing::Memory(memory) if memory.is_ram())
+    }
+}
+
 /// Two things at one guest-physical address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("guest-physical {wanted} overlaps {taken}")]
@@ -44,7 +51,8 @@ impl PhysMap {
         Ok(map)
     }
 
-    /// Adds a BAR window or a doorbell frame.
+    /// Adds a BAR window or a doorbell frame. Where an [`Iommu`](crate::Iommu) is at work already, its
+    /// [`insert_memory`](crate::Iommu::insert_memory) is the way.
     pub fn insert(&self, span: Span, backing: Backing) -> Result<(), PhysConflict> {
         let mut ranges = self.ranges.write();
         if let Some((_, (taken, _))) = ranges.range(..=span.last()).next_back()
@@ -57,7 +65,7 @@ impl PhysMap {
     }
 
     /// Takes away the range that is exactly `span`; whether there was one.
-    pub fn remove(&self, span: Span) -> bool {
+    pub(crate) fn remove(&self, span: Span) -> bool {
         let mut ranges = self.ranges.write();
         if ranges.get(&span.start()).is_none_or(|(taken, _)| *taken != span) {
             return false;
@@ -75,8 +83,7 @@ impl PhysMap {
 
     /// The ranges of guest RAM.
     pub fn ram(&self) -> Vec<Span> {
-        let is_ram = |backing: &Backing| matches!(backing, Backing::Memory(memory) if memory.is_ram());
-        self.ranges.read().values().filter(|(_, backing)| is_ram(backing)).map(|(span, _)| *span).collect()
+        self.ranges.read().values().filter(|(_, backing)| backing.is_ram()).map(|(span, _)| *span).collect()
     }
 }
 

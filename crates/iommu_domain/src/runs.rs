@@ -12,8 +12,10 @@ use crate::{Mapping, Perm};
 pub struct Slot {
     /// What is mapped.
     pub mapping: Mapping,
-    /// No host holds it: a doorbell of interrupts, or a mapping that permits nothing.
+    /// No host holds it: a doorbell of interrupts, a mapping that permits nothing, or one whose target is gone.
     pub software: bool,
+    /// It led to a device's memory that is gone, or that the host would not map again.
+    pub lost: bool,
 }
 
 /// What the mappings of a run have in common.
@@ -43,8 +45,11 @@ pub struct Run {
 impl Run {
     fn new(slot: &Slot) -> Run {
         let Mapping { iova, perm, .. } = slot.mapping;
-        let kind =
-            if slot.software && perm != Perm::NONE { RunKind::Doorbell } else { RunKind::Memory(perm) };
+        let kind = if slot.software && !slot.lost && perm != Perm::NONE {
+            RunKind::Doorbell
+        } else {
+            RunKind::Memory(perm)
+        };
         Run { span: iova, kind, mappings: 1, bytes: iova.len_wide() }
     }
 

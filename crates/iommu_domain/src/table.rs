@@ -30,6 +30,18 @@ pub struct Mapping {
     pub perm: Perm,
 }
 
+impl Mapping {
+    /// What it leads to; `None` when that would leave the address space.
+    pub fn target(&self) -> Option<Span> {
+        Span::from_len(self.phys, self.iova.len()?)
+    }
+
+    /// Bytes; of all the address space one less, which no number of 64 bits tells.
+    pub fn bytes(&self) -> u64 {
+        self.iova.len().unwrap_or(u64::MAX)
+    }
+}
+
 /// Whole mappings that a range covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {

@@ -9,7 +9,7 @@ const PAGE: u64 = 0x1000;
 
 fn mapping(page: u64, perm: Perm) -> Slot {
     let mapping = Mapping { iova: Span::from_len(page * PAGE, PAGE).unwrap(), phys: page * PAGE, perm };
-    Slot { mapping, software: perm == Perm::NONE }
+    Slot { mapping, software: perm == Perm::NONE, lost: false }
 }
 
 fn shape(page: u64, kind: Kind) -> Run {

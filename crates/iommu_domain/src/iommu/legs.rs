@@ -133,14 +133,13 @@ impl Iommu {
 
     /// Maps all of a domain's table.
     fn replay(&mut self, index: usize, id: DomainId) -> Result<(), (LegError, Span)> {
-        let Some(Domain { table, software, .. }) = self.domains.get_mut(&id) else { return Ok(()) };
-        for mapping in table.iter() {
-            let Some((backing, offset)) = target(&self.phys, &mapping) else {
-                // A BAR that has moved away since: what it maps is nothing now.
-                log::warn!("domain {id}: {} has lost its target {:#x}", mapping.iova, mapping.phys);
-                software.insert(mapping.iova.start());
+        let Some(domain) = self.domains.get(&id) else { return Ok(()) };
+        for mapping in domain.table.iter() {
+            // What has no target is software's, and what the other legs do not hold this one shall not either.
+            if domain.software.contains(&mapping.iova.start()) {
                 continue;
-            };
+            }
+            let Some((backing, offset)) = target(&self.phys, &mapping) else { continue };
             self.host_calls += 1;
             let mapped = self.legs[index].leg.map(mapping.iova, &backing, offset, mapping.perm);
             mapped.map_err(|error| (error, mapping.iova))?;
@@ -173,6 +172,16 @@ impl Iommu {
 
 /// What a mapping points at.
 pub(super) fn target(phys: &crate::PhysMap, mapping: &Mapping) -> Option<(crate::Backing, u64)> {
-    let span = mapping.iova.len().and_then(|len| Span::from_len(mapping.phys, len))?;
-    phys.resolve(span)
+    phys.resolve(mapping.target()?)
+}
+
+/// Takes a mapping, of which legs mirror `bytes`, out of the domain's legs before `failed`; quarantine where that fails.
+#[cold]
+pub(super) fn unmap_before(domain: &Domain, legs: &mut [LegSlot], failed: usize, (span, bytes): (Span, u64)) {
+    for index in &domain.legs[..failed] {
+        let slot = &mut legs[*index];
+        if slot.content != Content::Quarantined && slot.leg.unmap(span, bytes).is_err() {
+            slot.quarantine();
+        }
+    }
 }

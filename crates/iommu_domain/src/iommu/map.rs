@@ -4,7 +4,7 @@
 
 use data_model::Span;
 
-use super::legs::{Content, LegSlot};
+use super::legs::{Content, unmap_before};
 use super::{Domain, Iommu, IommuConfig};
 use crate::leg::is_mirrored;
 use crate::{Backing, DomainId, HostFailure, Mapping, PhysMap, Refusal};
@@ -34,12 +34,15 @@ impl Iommu {
             if let Err(error) = slot.leg.map(span, &backing, offset, perm) {
                 let failure = slot.failure(error, span);
                 let bytes = if is_mirrored(&backing, perm) { span.len().unwrap_or(u64::MAX) } else { 0 };
-                undo_map(domain, &mut self.legs, position, (span, bytes));
+                domain.table.remove(span);
+                unmap_before(domain, &mut self.legs, position, (span, bytes));
                 return Err(failure.into());
             }
         }
         if !is_mirrored(&backing, perm) {
             domain.software.insert(span.start());
+        } else if !backing.is_ram() {
+            domain.devices.insert(span.start());
         }
         Ok(())
     }
@@ -55,7 +58,7 @@ impl Iommu {
         }
         let split = |mapping: Mapping| Refusal::Split { span, mapped: mapping.iova };
         let Some(extent) = domain.table.extent(span).map_err(split)? else { return Ok(()) };
-        let mirrored = extent.bytes.saturating_sub(domain.forget_software(extent.span));
+        let mirrored = extent.bytes.saturating_sub(domain.forget_unusual(extent.span));
         let mut failure: Option<HostFailure> = None;
         for index in &domain.legs {
             let slot = &mut self.legs[*index];
@@ -76,19 +79,6 @@ impl Iommu {
     pub(super) fn is_doorbell(&self, mapping: &Mapping) -> bool {
         let backing = super::legs::target(&self.phys, mapping).map(|(backing, _)| backing);
         self.config.is_doorbell(mapping.iova, backing.as_ref())
-    }
-}
-
-impl Domain {
-    /// Forgets which mappings in `inside` no leg mirrors; their bytes.
-    fn forget_software(&mut self, inside: Span) -> u64 {
-        let mut bytes = 0_u64;
-        while let Some(start) = self.software.range(inside.start()..=inside.last()).next().copied() {
-            self.software.remove(&start);
-            let len = self.table.get(start).and_then(|mapping| mapping.iova.len());
-            bytes = bytes.saturating_add(len.unwrap_or(u64::MAX));
-        }
-        bytes
     }
 }
 
@@ -135,16 +125,4 @@ fn check_reserved(
         return Ok(());
     }
     Err(Refusal::Reserved { span, reserved: *reserved })
-}
-
-/// Takes a mapping, of which legs mirror `bytes`, out of the table and of the legs before `failed`; quarantine where that fails.
-#[cold]
-fn undo_map(domain: &mut Domain, legs: &mut [LegSlot], failed: usize, (span, bytes): (Span, u64)) {
-    domain.table.remove(span);
-    for index in &domain.legs[..failed] {
-        let slot = &mut legs[*index];
-        if slot.content != Content::Quarantined && slot.leg.unmap(span, bytes).is_err() {
-            slot.quarantine();
-        }
-    }
 }

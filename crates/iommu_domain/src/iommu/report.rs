@@ -57,7 +57,7 @@ pub struct DomainReport {
     pub endpoints: Vec<EndpointId>,
     /// Mappings in its table.
     pub mappings: usize,
-    /// Those of them that no host holds: doorbells, and mappings that permit nothing.
+    /// Those of them that no host holds: doorbells, mappings that permit nothing, and those whose target is gone.
     pub software: usize,
     /// Bytes mapped.
     pub bytes: u128,
@@ -93,13 +93,18 @@ fn mirrored(domain: &Domain) -> usize {
 
 /// Its mappings by rising address, with a look at those that are software's.
 fn slots(domain: &Domain) -> impl Iterator<Item = Slot> + '_ {
-    let software = move |mapping: &Mapping| domain.software.contains(&mapping.iova.start());
-    domain.table.iter().map(move |mapping| Slot { software: software(&mapping), mapping })
+    let slot = |mapping: Mapping| {
+        let start = mapping.iova.start();
+        let software = domain.software.contains(&start);
+        Slot { mapping, software, lost: software && domain.devices.contains(&start) }
+    };
+    domain.table.iter().map(slot)
 }
 
 /// Guest RAM as a bypass domain shows it.
 fn untranslated(span: Span) -> Slot {
-    Slot { mapping: Mapping { iova: span, phys: span.start(), perm: Perm::READ_WRITE }, software: false }
+    let mapping = Mapping { iova: span, phys: span.start(), perm: Perm::READ_WRITE };
+    Slot { mapping, software: false, lost: false }
 }
 
 impl Iommu {

@@ -2,6 +2,7 @@ mod bench;
 mod domains;
 mod faults;
 mod mapping;
+mod memory;
 mod report;
 mod sequences;
 

@@ -6,7 +6,7 @@ const PAGE: u64 = 4096;
 
 fn slot(page: u64, pages: u64, perm: Perm) -> Slot {
     let iova = Span::from_len(page * PAGE, pages * PAGE).unwrap();
-    Slot { mapping: Mapping { iova, phys: 0, perm }, software: perm == Perm::NONE }
+    Slot { mapping: Mapping { iova, phys: 0, perm }, software: perm == Perm::NONE, lost: false }
 }
 
 fn told(runs: &[Run]) -> Vec<(u64, u64, RunKind, usize)> {
@@ -59,7 +59,11 @@ fn too_many_runs_are_joined_over_the_smallest_holes() {
 
 #[test]
 fn ends_of_the_address_space_are_no_trouble() {
-    let all = Slot { mapping: Mapping { iova: Span::ALL, phys: 0, perm: Perm::READ_WRITE }, software: false };
+    let all = Slot {
+        mapping: Mapping { iova: Span::ALL, phys: 0, perm: Perm::READ_WRITE },
+        software: false,
+        lost: false,
+    };
     assert_eq!(runs(std::iter::once(all), 0)[0].bytes, 1 << 64);
     assert!(runs(std::iter::empty(), 5).is_empty());
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base::GuestMem;
 use data_model::{PageMask, Span};
-use iommu_domain::{Detail, Iommu, IommuReport, SoftTable};
+use iommu_domain::{Backing, Detail, Iommu, IommuReport, PhysConflict, SoftTable};
 use sync::Mutex;
 use thiserror::Error;
 use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
@@ -188,6 +188,19 @@ impl ViommuHandle {
             counters: core.counters.clone(),
             host_failures: core.host_failures,
         }
+    }
+
+    /// Device memory has appeared in the guest: a possible target of mappings, and of those that lead there already.
+    pub fn insert_memory(&self, span: Span, backing: Backing) -> Result<(), PhysConflict> {
+        let mut core = self.core.lock();
+        core.iommu.insert_memory(span, backing)?.iter().for_each(|failure| core.host_failed(failure));
+        Ok(())
+    }
+
+    /// It is gone: afterwards no device reaches it through a mapping.
+    pub fn remove_memory(&self, span: Span) {
+        let mut core = self.core.lock();
+        core.iommu.remove_memory(span).iter().for_each(|failure| core.host_failed(failure));
     }
 
     /// Memory as the emulated device `endpoint` sees it: `ram` through its table. What does not translate is reported to the

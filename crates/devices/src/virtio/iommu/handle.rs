@@ -102,7 +102,7 @@ impl Core {
 
     /// Makes a failure of the host heard: on the log, and to the guest by an event for each endpoint.
     #[cold]
-    fn host_failed(&mut self, failure: &HostFailure) {
+    pub(super) fn host_failed(&mut self, failure: &HostFailure) {
         self.host_failures += 1;
         // A guest can repeat a request that fails for ever: log the 1st, 2nd, 4th, 8th …
         if self.host_failures.is_power_of_two() {

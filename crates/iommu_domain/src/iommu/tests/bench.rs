@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use base::{GuestRam, HostMemory};
+use base::{GuestRam, HostMemory, MappedRegion};
 use data_model::Span;
 
+use crate::iommu::Domain;
 use crate::testing::{FakeHost, FakeLimits};
-use crate::{Backing, EndpointSpec, Iommu, IommuConfig, Leg, Mapping, Perm, PhysMap, Refusal};
+use crate::{Backing, EndpointSpec, HostFailure, Iommu, IommuConfig, Leg, Mapping, Perm, PhysMap, Refusal};
 
 pub const PAGE: u64 = 0x1000;
 pub const RAM: u64 = 64 * PAGE;
@@ -26,10 +27,27 @@ pub fn window() -> Span {
     span(0xfee0_0000, 0xfeef_ffff)
 }
 
+/// Where the guest may put the one BAR that there is.
+pub const PLACES: [u64; 2] = [0x1000_0000, 0x1100_0000];
+/// Bytes of the BAR.
+pub const BAR: u64 = 4 * PAGE;
+/// What a leg reaches that still holds the BAR when it is nowhere.
+pub const NOWHERE: u64 = u64::MAX;
+
 pub struct Bench {
     pub iommu: Iommu,
     pub hosts: Vec<FakeHost>,
     pub ram: u64,
+    /// The BAR, once it was asked for, and where it is.
+    bar: Option<HostMemory>,
+    place: Option<u64>,
+}
+
+/// A page-aligned piece of a device's memory.
+pub fn device_memory(len: u64) -> HostMemory {
+    let file = std::fs::File::options().read(true).write(true).open("/dev/zero").unwrap();
+    let region = Arc::new(MappedRegion::new(&file, 0, len as usize, true).unwrap());
+    HostMemory::of_device(region, 0, len).unwrap()
 }
 
 /// Endpoints 8 and 9 share group 0, 16 is alone in group 1, 24 in group 2.
@@ -58,7 +76,7 @@ pub fn with(config: IommuConfig, entries: u32) -> Bench {
         .map(|(n, host)| Box::new(host.leg(&format!("type1 group {n}"))) as Box<dyn Leg>);
     let endpoints = ENDPOINTS.map(|(id, leg)| EndpointSpec { id, leg: Some(leg), reserved: vec![window()] });
     let iommu = Iommu::new(config, Arc::new(phys), legs.collect(), endpoints.to_vec());
-    Bench { iommu, hosts, ram: ram_address }
+    Bench { iommu, hosts, ram: ram_address, bar: None, place: None }
 }
 
 impl Bench {
@@ -69,7 +87,30 @@ impl Bench {
     /// What a leg holds: IOVA, guest-physical address, permission.
     pub fn held(&self, leg: usize) -> Vec<(Span, u64, Perm)> {
         let mappings = self.hosts[leg].mappings();
-        mappings.into_iter().map(|(iova, hva, perm)| (iova, hva - self.ram, perm)).collect()
+        mappings.into_iter().map(|(iova, hva, perm)| (iova, self.phys(hva), perm)).collect()
+    }
+
+    fn phys(&self, hva: u64) -> u64 {
+        let bar = self.bar.as_ref().and_then(|bar| bar.slice(0, BAR)).map(|bar| bar.address());
+        match bar.and_then(|bar| hva.checked_sub(bar)).filter(|offset| *offset < BAR) {
+            Some(offset) => self.place.map_or(NOWHERE, |place| place + offset),
+            None => hva - self.ram,
+        }
+    }
+
+    /// Moves the BAR, or takes it away; what the host failed in.
+    pub fn put_bar(&mut self, place: Option<u64>) -> Vec<HostFailure> {
+        let bar_at = |place| Span::from_len(place, BAR).unwrap();
+        let mut failures = Vec::new();
+        if let Some(old) = self.place.take() {
+            failures.extend(self.iommu.remove_memory(bar_at(old)));
+        }
+        if let Some(new) = place {
+            let bar = self.bar.get_or_insert_with(|| device_memory(BAR)).clone();
+            self.place = place;
+            failures.extend(self.iommu.insert_memory(bar_at(new), Backing::Memory(bar)).unwrap());
+        }
+        failures
     }
 
     /// What the leg must hold: the table of the domain its endpoints are in, without what memory is not behind.
@@ -79,6 +120,11 @@ impl Bench {
             return Vec::new();
         }
         let of_leg = |id: u32| ENDPOINTS.iter().any(|(endpoint, there)| *endpoint == id && *there == leg);
+        // What leads to the BAR's place is held while the BAR is there, unless the host would not have it.
+        let there = |domain: &Domain, mapping: &Mapping| {
+            let bar = self.place.is_some_and(|place| (place..place + BAR).contains(&mapping.phys));
+            mapping.phys < RAM || (bar && !domain.software.contains(&mapping.iova.start()))
+        };
         let domain = report
             .endpoints
             .iter()
@@ -88,7 +134,7 @@ impl Bench {
             Some(domain) if !domain.bypass => domain
                 .table
                 .iter()
-                .filter(|mapping| mapping.perm != Perm::NONE && mapping.phys < RAM)
+                .filter(|mapping| mapping.perm != Perm::NONE && there(domain, mapping))
                 .map(|mapping| (mapping.iova, mapping.phys, mapping.perm))
                 .collect(),
             Some(_) => vec![(pages(0, RAM / PAGE), 0, Perm::READ_WRITE)],

@@ -2,28 +2,20 @@
 
 use std::time::Duration;
 
-use base::MappedRegion;
-
 use super::*;
 use crate::runs::{Run, RunKind, Slot};
-use crate::{Backing, Detail, Mapping, Perm};
+use crate::{Detail, Mapping, Perm};
 
 const EVERYTHING: Detail = Detail { slots: 100, runs: 100, pinned: true };
 
-/// A BAR with memory of its own, beyond RAM.
-const BAR: u64 = 0x1000_0000;
-
 fn with_mappings() -> Bench {
     let mut bench = with(IommuConfig { doorbell_windows: vec![window()], ..config() }, 40);
-    let file = std::fs::File::options().read(true).write(true).open("/dev/zero").unwrap();
-    let region = std::sync::Arc::new(MappedRegion::new(&file, 0, PAGE as usize, true).unwrap());
-    let memory = base::HostMemory::of_device(region, 0, PAGE).unwrap();
-    bench.iommu.phys.insert(Span::from_len(BAR, PAGE).unwrap(), Backing::Memory(memory)).unwrap();
+    bench.put_bar(Some(PLACES[0]));
     bench.iommu.attach(8, 1, false).unwrap();
     let read = |iova, phys| Mapping { iova, phys, perm: Perm::READ };
     bench.iommu.map(1, read(pages(4, 2), PAGE)).unwrap();
     bench.iommu.map(1, read(pages(6, 1), 0)).unwrap();
-    bench.map(1, pages(7, 1), BAR).unwrap();
+    bench.map(1, pages(7, 1), PLACES[0]).unwrap();
     bench.iommu.map(1, Mapping { iova: pages(9, 1), phys: 0, perm: Perm::NONE }).unwrap();
     bench.map(1, pages(0xfee00, 1), DOORBELL).unwrap();
     bench
@@ -36,7 +28,7 @@ fn slots_and_runs_are_told_when_asked_for() {
     let software: Vec<_> = domain.slots.iter().filter(|slot| slot.software).collect();
     assert_eq!((domain.slots.len(), software.len()), (5, 2));
     let first = Mapping { iova: pages(4, 2), phys: PAGE, perm: Perm::READ };
-    assert_eq!(domain.slots[0], Slot { mapping: first, software: false });
+    assert_eq!(domain.slots[0], Slot { mapping: first, software: false, lost: false });
     let kinds: Vec<_> = domain.runs.iter().map(|run| (run.span, run.kind, run.mappings)).collect();
     let expected = [
         (pages(4, 3), RunKind::Memory(Perm::READ), 2),

@@ -15,6 +15,7 @@ enum Op {
     Unmap(u32, Span),
     Bypass(bool),
     Reset,
+    Bar(Option<usize>),
 }
 
 fn places() -> impl Strategy<Value = Span> {
@@ -30,14 +31,17 @@ fn ops() -> impl Strategy<Value = Op> {
     let endpoint = prop_oneof![Just(8u32), Just(9), Just(16), Just(24), Just(5)];
     let domain = 1..4u32;
     let perm = any::<(bool, bool)>().prop_map(|(read, write)| Perm { read, write });
+    let bar = (0..2usize, 0..5u64).prop_map(|(place, page)| (PLACES[place] >> 12) + page);
+    let target = prop_oneof![3 => 0..70u64, 1 => bar];
     prop_oneof![
         4 => (endpoint.clone(), domain.clone(), proptest::bool::weighted(0.2)).prop_map(|(e, d, b)| Op::Attach(e, d, b)),
         1 => (endpoint, domain.clone()).prop_map(|(e, d)| Op::Detach(e, d)),
-        8 => (domain.clone(), places(), 0..70u64, perm).prop_map(|(d, s, p, perm)| Op::Map(d, s, p << 12, perm)),
+        8 => (domain.clone(), places(), target, perm).prop_map(|(d, s, p, perm)| Op::Map(d, s, p << 12, perm)),
         4 => (domain.clone(), places()).prop_map(|(d, s)| Op::Unmap(d, s)),
         1 => domain.prop_map(|d| Op::Unmap(d, Span::ALL)),
         1 => any::<bool>().prop_map(Op::Bypass),
         1 => Just(Op::Reset),
+        2 => proptest::option::of(0..2usize).prop_map(Op::Bar),
     ]
 }
 
@@ -53,6 +57,10 @@ fn apply(bench: &mut Bench, op: &Op) -> Result<(), Refusal> {
         }
         Op::Reset => {
             bench.iommu.reset();
+            Ok(())
+        }
+        Op::Bar(place) => {
+            bench.put_bar(place.map(|place| PLACES[place]));
             Ok(())
         }
     }
