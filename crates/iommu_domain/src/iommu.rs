@@ -23,7 +23,7 @@ pub use report::{Detail, DomainReport, EndpointReport, IommuReport, LegReport};
 
 use crate::limits::{MAX_DOMAINS, MAX_MAPPINGS};
 use crate::table::MIN_GRANULE;
-use crate::{DomainId, EndpointId, Leg, PhysMap, Table};
+use crate::{DomainId, EndpointId, HostFailure, Leg, PhysMap, Table};
 use legs::{Content, LegSlot};
 
 /// What all domains have in common; fixed for the life of the machine.
@@ -111,6 +111,8 @@ pub struct Iommu {
     host_calls: u64,
     /// Times that mappings have lost their targets.
     lost: Rarely,
+    /// Failures that no request was answered with.
+    untold: Rarely,
 }
 
 impl Iommu {
@@ -144,6 +146,7 @@ impl Iommu {
             can_bypass,
             host_calls: 0,
             lost: Rarely::default(),
+            untold: Rarely::default(),
         };
         iommu.settle_all();
         iommu
@@ -200,8 +203,15 @@ impl Iommu {
     fn settle_all(&mut self) {
         for index in 0..self.legs.len() {
             if let Err(failure) = self.settle_or_block(index) {
-                log::error!("{failure}");
+                self.tell(&failure);
             }
+        }
+    }
+
+    /// Tells the log of a failure that no answer tells. A guest can repeat what fails for ever.
+    fn tell(&mut self, failure: &HostFailure) {
+        if let Some(count) = self.untold.count() {
+            log::error!("{failure} (failure {count} that no request was answered with)");
         }
     }
 

@@ -5,6 +5,8 @@
 //! armed with [`base::FaultPlan`]. What it answers is the model's word alone, and the model is held against the real
 //! kernel by the package `rig`.
 
+mod lines;
+
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use sync::Mutex;
 use crate::mixed::model::Type1Model;
 use crate::mixed::{ConfigError, Failure, MapRequest, MixedDomain, Slot, Target, Type1Kernel, UnmapRequest};
 use crate::{DmaHost, Perm, Type1Leg};
+
+pub use lines::logged_lines;
 
 /// How many requests a random test makes in a row: from one to less than `usual`, and a tenth of that under miri, which takes
 /// minutes for what is milliseconds otherwise.

@@ -27,7 +27,7 @@ impl Iommu {
             if let Some(index) = leg
                 && let Err(second) = self.settle_or_block(index)
             {
-                log::error!("while going back: {second}");
+                self.tell(&second);
             }
             return Err(failure.into());
         }

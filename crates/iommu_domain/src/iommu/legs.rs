@@ -4,7 +4,7 @@
 //! the host refuses on the way, the leg is emptied; when it cannot even be emptied it is quarantined: emptied as far
 //! as possible, its devices reset, and left alone until an ATTACH or a reset finds that it can be emptied again.
 
-use base::CallId;
+use base::{CallId, Rarely};
 use data_model::Span;
 
 use super::{Domain, Iommu};
@@ -28,11 +28,12 @@ pub(super) struct LegSlot {
     pub(super) leg: Box<dyn Leg>,
     pub(super) content: Content,
     pub(super) endpoints: Vec<u32>,
+    quarantines: Rarely,
 }
 
 impl LegSlot {
     pub(super) fn new(leg: Box<dyn Leg>) -> LegSlot {
-        LegSlot { leg, content: Content::Nothing, endpoints: Vec::new() }
+        LegSlot { leg, content: Content::Nothing, endpoints: Vec::new(), quarantines: Rarely::default() }
     }
 
     /// Ends a quarantine if the leg can be emptied now.
@@ -45,12 +46,15 @@ impl LegSlot {
     /// Blocks the leg for good.
     pub(super) fn quarantine(&mut self) {
         self.content = Content::Quarantined;
-        let name = self.leg.name().to_owned();
-        if let Err(error) = self.leg.clear() {
-            log::error!("{name}: cannot be emptied: {}", error.source);
+        let (emptied, reset) = (self.leg.clear(), self.leg.block());
+        // A guest whose host fails can come here again and again, by a reset each time.
+        let Some(count) = self.quarantines.count() else { return };
+        let name = self.leg.name();
+        if let Err(error) = emptied {
+            log::error!("{name}: cannot be emptied: {} (quarantine {count})", error.source);
         }
-        if let Err(error) = self.leg.block() {
-            log::error!("{name}: its devices cannot be reset: {}", error.source);
+        if let Err(error) = reset {
+            log::error!("{name}: its devices cannot be reset: {} (quarantine {count})", error.source);
         }
     }
 

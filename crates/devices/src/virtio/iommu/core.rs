@@ -9,7 +9,7 @@ use virtio_iommu_spec::{
     Config, DecodeError, Properties, PropertyOverflow, Request, RequestKind, Status, TAIL_SIZE, decode, tail,
 };
 
-use base::GuestMem;
+use base::{GuestMem, Rarely};
 
 use super::chain::Chain;
 use super::counters::RequestCounters;
@@ -31,11 +31,21 @@ pub(super) struct Core {
     /// Features that the driver accepted; 0 before.
     pub(super) features: u64,
     pub(super) counters: RequestCounters,
-    pub(super) host_failures: u64,
+    pub(super) host_failures: Rarely,
+    /// Rings that made no sense, of this driver and of those before it.
+    pub(super) broken_rings: Rarely,
     pub(super) sink: Arc<FaultSink>,
 }
 
 impl Core {
+    /// Tells the log of a ring that makes no sense. A driver can reset the device and give another one, again and again.
+    #[cold]
+    pub(super) fn ring_is_broken(&mut self, what: &str) {
+        if let Some(count) = self.broken_rings.count() {
+            log::warn!("virtio-iommu: {what}; the device needs a reset (broken ring {count})");
+        }
+    }
+
     /// Answers the request in `chain`; the length to report as used.
     pub(super) fn answer(&mut self, chain: &Chain, mem: &GuestMem) -> u32 {
         let used = chain.request().and_then(|bytes| self.try_answer(bytes, chain, mem));

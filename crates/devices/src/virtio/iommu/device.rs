@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::GuestMem;
+use base::{GuestMem, Rarely};
 use data_model::{PageMask, Span};
 use iommu_domain::{Backing, Detail, Iommu, IommuReport, PhysConflict, SoftTable};
 use sync::Mutex;
@@ -130,7 +130,8 @@ impl Viommu {
             messages: Messages::default(),
             features: 0,
             counters: RequestCounters::default(),
-            host_failures: 0,
+            host_failures: Rarely::default(),
+            broken_rings: Rarely::default(),
             sink: sink.clone(),
         };
         let window = Window::never();
@@ -186,7 +187,7 @@ impl ViommuHandle {
             regions: regions.collect(),
             iommu: core.iommu.report_in(detail),
             counters: core.counters.clone(),
-            host_failures: core.host_failures,
+            host_failures: core.host_failures.total(),
         }
     }
 

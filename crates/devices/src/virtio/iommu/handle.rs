@@ -103,10 +103,9 @@ impl Core {
     /// Makes a failure of the host heard: on the log, and to the guest by an event for each endpoint.
     #[cold]
     pub(super) fn host_failed(&mut self, failure: &HostFailure) {
-        self.host_failures += 1;
-        // A guest can repeat a request that fails for ever: log the 1st, 2nd, 4th, 8th …
-        if self.host_failures.is_power_of_two() {
-            log::error!("virtio-iommu: {failure} (failure {} of this kind)", self.host_failures);
+        // A guest can repeat a request that fails for ever.
+        if let Some(count) = self.host_failures.count() {
+            log::error!("virtio-iommu: {failure} (failure {count} of this kind)");
         }
         for endpoint in &failure.endpoints {
             self.sink.host_failure(*endpoint);

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
-use base::EventFd;
+use base::{EventFd, Rarely};
 use data_model::{Bdf, Gpa, Span};
 use iommu_domain::{Iommu, TranslateFault};
 use sync::Mutex;
@@ -53,7 +53,7 @@ pub(super) struct Messages {
     /// Addresses of programmed messages, each with the number of its entry.
     addresses: BTreeSet<(u64, u64)>,
     next: u64,
-    failures: u64,
+    failures: Rarely,
 }
 
 impl Messages {
@@ -94,9 +94,8 @@ impl Messages {
             return;
         }
         if let Err(error) = entry.lead(target) {
-            self.failures += 1;
-            // A guest can provoke any number: log the 1st, 2nd, 4th, 8th …
-            if self.failures.is_power_of_two() {
+            // A guest can provoke any number.
+            if self.failures.count().is_some() {
                 let endpoint = entry.endpoint;
                 log::warn!("virtio-iommu: endpoint {endpoint:#x}: a message cannot be routed anew: {error}");
             }

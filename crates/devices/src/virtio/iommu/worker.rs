@@ -145,7 +145,7 @@ impl Parts {
     fn worker(self, mem: &GuestMem) -> Option<Worker<'_>> {
         let Parts { core, sink, interrupt, requests, events, stop, window, .. } = self;
         let Some(ring) = DirectRing::new(&requests.queue, mem) else {
-            log::warn!("virtio-iommu: the request ring does not lie in guest RAM; the device needs a reset");
+            core.lock().ring_is_broken("the request ring does not lie in guest RAM");
             interrupt.needs_reset();
             return None;
         };
@@ -336,7 +336,7 @@ impl Worker<'_> {
     #[cold]
     fn fail(&mut self, what: &str) {
         if !std::mem::replace(&mut self.broken, true) {
-            log::warn!("virtio-iommu: {what}; the device needs a reset");
+            self.core.lock().ring_is_broken(what);
             self.interrupt.needs_reset();
         }
     }

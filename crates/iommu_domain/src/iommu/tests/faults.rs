@@ -1,6 +1,7 @@
 use base::{CallId, FaultPlan};
 
 use super::*;
+use crate::testing::logged_lines;
 use crate::{DmaHost, Mapping, Perm};
 
 const EIO: i32 = 5;
@@ -138,4 +139,41 @@ fn a_leg_that_cannot_be_emptied_has_its_devices_reset() {
     bench.iommu.reset();
     assert!(!bench.iommu.report().legs[1].quarantined);
     bench.assert_equal();
+}
+
+/// A thousand times is eleven lines of a kind.
+#[test]
+fn what_a_guest_can_provoke_again_and_again_fills_no_log() {
+    let mut bench = attached();
+    bench.put_bar(Some(PLACES[0]));
+    for page in 8..12 {
+        bench.map(1, pages(page, 1), PLACES[0]).unwrap();
+    }
+    let moves = logged_lines(|| {
+        for turn in 0..1000 {
+            bench.put_bar(Some(PLACES[turn % 2]));
+            bench.iommu.attach(24, 1, false).unwrap();
+            bench.iommu.detach(24, 1).unwrap();
+        }
+    });
+    assert!((1..=11).contains(&moves), "{moves} lines of a BAR that moves");
+    bench.iommu.attach(24, 2, false).unwrap();
+    bench.map(2, pages(7, 1), 0).unwrap();
+    let failures = logged_lines(|| {
+        for _ in 0..1000 {
+            let _going_back = FaultPlan::arm(CallId::Type1Map, 0, 2, ENOMEM);
+            bench.iommu.attach(24, 1, false).unwrap_err();
+        }
+    });
+    assert!((1..=11).contains(&failures), "{failures} lines of a way back that fails");
+    let quarantines = logged_lines(|| {
+        for _ in 0..1000 {
+            let _emptied = FaultPlan::arm(CallId::Type1UnmapAll, 0, 2, EIO);
+            let _reset = FaultPlan::arm(CallId::DeviceReset, 0, 1, EIO);
+            bench.iommu.attach(24, 2, false).ok();
+            bench.iommu.detach(24, 2).ok();
+            bench.iommu.reset();
+        }
+    });
+    assert!((1..=4 * 11).contains(&quarantines), "{quarantines} lines of legs that cannot be emptied");
 }

@@ -1,6 +1,7 @@
 //! Rings that lie outside the guest's memory, in part or in full: the driver is told, the thread ends when it should, and the next
 //! driver finds a device that works.
 
+use iommu_domain::testing::logged_lines;
 use virtio_iommu_spec::Status;
 use virtio_queue::QueueT;
 use vm_memory::{Bytes, GuestAddress};
@@ -104,4 +105,21 @@ fn without_an_event_queue_faults_are_dropped_and_requests_served() {
         requests += 1;
     }
     assert_eq!(dropped(&rig), 1, "after {requests} requests");
+}
+
+#[test]
+fn a_driver_that_gives_broken_rings_again_and_again_fills_no_log() {
+    let mut rig = rig();
+    rig.device.reset();
+    let broken = |part: fn() -> Part, to| {
+        logged_lines(|| {
+            for _ in 0..100 {
+                let mut activation = rig.bench.activation();
+                moved(&mut activation, 0, part(), to);
+                rig.device.serve_rings(activation).unwrap();
+            }
+        })
+    };
+    let lines = broken(|| Part::Used, END) + broken(|| Part::Available, END - 2);
+    assert!((1..=8).contains(&lines), "{lines} lines of 200 broken rings");
 }
