@@ -31,6 +31,7 @@ pub(crate) fn task(
         windows: viommu.msi_windows.clone(),
         doorbell,
         regions: viommu.reserved.iter().map(|region| (region.span, region.kind == RegionKind::Msi)).collect(),
+        lockable: base::memlock_share(plan.sharing),
         legs: legs.iter().map(|(leg, _)| LegSetup { name: leg.leg_name(), group: leg.number }).collect(),
         endpoints: behind.map(|device| (device.guest, device.host, leg_of(device.group))).collect(),
         emulated,

@@ -11,15 +11,18 @@ use crate::host::{DeviceFacts, Facts, Lookup};
 
 /// What is locked for assigned devices, at most, by the one process that locks most.
 ///
-/// A type 1 container pins what is mapped in it, each page once for each mapping of it, and the process that maps is charged. So a
-/// leg can pin all of RAM, and more only when a guest maps the same page at several addresses; such a MAP fails when
-/// the limit is reached.
+/// A type 1 container pins what is mapped in it, each page once for each mapping of it, and the process that maps is charged, for
+/// all its containers against one limit. So a leg can pin all of RAM, and more only when a guest maps the same page at several
+/// addresses. Each has an equal share of the limit that there is, RAM at least, and a MAP past it is refused: a higher limit is a
+/// larger share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Locked {
     /// Bytes, whether the limit holds for them or not.
     pub bytes: u64,
     /// Bytes that the limit must allow: less where the process may lock beyond it.
     pub limited: u64,
+    /// Containers that share the limit of the process that maps legs; 0 when it locks beyond its limit.
+    pub sharing: u64,
 }
 
 impl Locked {
@@ -31,7 +34,8 @@ impl Locked {
         let (main, jailed) = if assignment.jailed { (beside, behind) } else { (behind + beside, 0) };
         let charged = if facts.machine.locks_at_will { 0 } else { main };
         let bytes = |containers: u64| assignment.memory.saturating_mul(containers);
-        Locked { bytes: bytes(main.max(jailed)), limited: bytes(charged.max(jailed)) }
+        let sharing = if assignment.jailed { jailed } else { charged };
+        Locked { bytes: bytes(main.max(jailed)), limited: bytes(charged.max(jailed)), sharing }
     }
 }
 

@@ -117,6 +117,8 @@ pub struct Plan {
     pub gic: Option<Gic>,
     /// Bytes that the memory-lock limit must allow (`base::raise_memlock`); 0 without assigned devices.
     pub memlock: u64,
+    /// Containers that share the limit of the process that maps legs; 0 when it locks beyond its limit.
+    pub sharing: u64,
     /// What the user should know though it does not prevent the run.
     pub warnings: Vec<String>,
 }
@@ -219,6 +221,7 @@ pub fn plan(assignment: &Assignment, facts: &Facts, map: &GuestMap) -> Result<Pl
         groups,
         gic,
         memlock: locked.limited,
+        sharing: locked.sharing,
         warnings: draft.warnings,
     })
 }

@@ -121,20 +121,21 @@ fn locked_memory_counts_the_containers_that_one_process_maps() {
     let mut host = FakeHost::new(Arch::X86_64);
     host.add(2, 4).add(3, 5).add(4, 3);
     let off = |bus| VfioConfig { behind_viommu: false, ..device(bus) };
-    for (devices, jailed, together) in [
-        (vec![], 0, 0),
-        (vec![device(1)], 1, 1),
-        (vec![device(1), device(4)], 1, 1),
-        (vec![device(1), device(2)], 2, 2),
-        (vec![off(1), off(2), off(3)], 1, 1),
-        (vec![device(1), off(2), off(3)], 1, 2),
-        (vec![device(1), device(2), off(3)], 2, 3),
+    for (devices, behind, jailed, together) in [
+        (vec![], 0, 0, 0),
+        (vec![device(1)], 1, 1, 1),
+        (vec![device(1), device(4)], 1, 1, 1),
+        (vec![device(1), device(2)], 2, 2, 2),
+        (vec![off(1), off(2), off(3)], 0, 1, 1),
+        (vec![device(1), off(2), off(3)], 1, 1, 2),
+        (vec![device(1), device(2), off(3)], 2, 2, 3),
     ] {
         for (sandbox, containers) in [(true, jailed), (false, together)] {
             let assignment = Assignment { jailed: sandbox, ..assignment(Arch::X86_64, &devices) };
             let needed = containers * assignment.memory;
             host.machine.memlock = Memlock::Bytes(needed);
-            assert_eq!(good(&host, &assignment).memlock, needed);
+            let plan = good(&host, &assignment);
+            assert_eq!((plan.memlock, plan.sharing), (needed, if sandbox { behind } else { together }));
             if needed > 0 {
                 host.machine.memlock = Memlock::Bytes(needed - 1);
                 let refusals = planned(&host, &assignment, &GuestMap::default()).unwrap_err();
@@ -169,7 +170,11 @@ fn capability_to_lock_helps_the_process_that_has_it() {
         host.machine.locks_at_will = at_will;
         let assignment = Assignment { jailed, ..assignment(Arch::X86_64, devices) };
         match planned(&host, &assignment, &GuestMap::default()) {
-            Ok(plan) => assert_eq!((fits, plan.memlock), (true, 0), "{at_will} {jailed} {devices:?}"),
+            Ok(plan) => assert_eq!(
+                (fits, plan.memlock, plan.sharing),
+                (true, 0, 0),
+                "{at_will} {jailed} {devices:?}"
+            ),
             Err(refusals) => {
                 assert!(!fits && refusals[0].subject == "the memory-lock limit", "{refusals:#?}");
             }

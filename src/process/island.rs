@@ -122,6 +122,7 @@ impl Island {
         };
         let mut config = IommuConfig::new(setup.pages.granule(), setup.input, setup.bypass_at_boot);
         config.doorbell_windows = setup.windows.clone();
+        config.lockable = setup.lockable.unwrap_or(u64::MAX);
         let iommu = Iommu::new(config, phys, legs, all.iter().map(spec).collect());
         let shown = |(guest, _): &(Bdf, Option<usize>)| ViommuEndpoint {
             id: guest.id().into(),

@@ -126,6 +126,8 @@ pub struct IslandSetup {
     pub doorbell: Option<Span>,
     /// Reserved regions that every endpoint shows; `true` for the one of MSIs.
     pub regions: Vec<(Span, bool)>,
+    /// Bytes of guest RAM that each leg may lock; `None` without a limit.
+    pub lockable: Option<u64>,
     /// Legs, in the order of their containers.
     pub legs: Vec<LegSetup>,
     /// Assigned endpoints: in the guest, on the host, and which leg.

@@ -58,6 +58,7 @@ fn the_island_answers_for_the_iommu_and_for_each_device_behind_it() {
         ram,
         pages: PageMask::new(4096).unwrap(),
         input: Span::new(0, (1 << 48) - 1).unwrap(),
+        lockable: None,
         bypass_at_boot: false,
         poll: PollMode::default(),
         windows: Vec::new(),

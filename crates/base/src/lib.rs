@@ -25,7 +25,9 @@ pub use host_memory::{HostMemory, HostSlice};
 #[cfg(feature = "kexec")]
 pub use kexec::{kexec, load_kernel};
 pub use mapped::MappedRegion;
-pub use memlock::{Memlock, MemlockError, locks_at_will, memlock_ceiling, memlock_limit, raise_memlock};
+pub use memlock::{
+    Memlock, MemlockError, locks_at_will, memlock_ceiling, memlock_limit, memlock_share, raise_memlock,
+};
 pub use poller::{Poller, Ready};
 pub use pretty::bytes;
 pub use processors::{thread_time, usable_processors};

@@ -75,6 +75,12 @@ fn limit(bytes: Option<u64>) -> Memlock {
     bytes.map_or(Memlock::Unlimited, Memlock::Bytes)
 }
 
+/// What each of `shares` users of locked memory may take of the limit itself without taking it from the others; `None` without a
+/// limit or a share.
+pub fn memlock_share(shares: u64) -> Option<u64> {
+    getrlimit(Resource::Memlock).current?.checked_div(shares)
+}
+
 /// Makes sure that the limit itself is at least `needed` bytes, raising the soft limit, and the hard one when allowed. A
 /// capability to lock at will does not count: jailed processes inherit the limit, not the capability.
 ///

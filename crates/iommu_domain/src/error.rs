@@ -102,6 +102,16 @@ pub enum Refusal {
         /// What was asked for.
         span: Span,
     },
+    /// More guest RAM than one device's share of what the host lets be locked.
+    #[error(
+        "domain {domain} would keep more than {cap:#x} bytes of guest RAM locked, which is each device's share"
+    )]
+    Locked {
+        /// The domain named.
+        domain: DomainId,
+        /// The share in bytes.
+        cap: u64,
+    },
     /// A cap is reached.
     #[error("no more than {cap} {what}")]
     TooMany {

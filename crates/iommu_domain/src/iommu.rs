@@ -39,6 +39,9 @@ pub struct IommuConfig {
     pub max_domains: usize,
     /// Mappings in one domain at most.
     pub max_mappings: usize,
+    /// Bytes of guest RAM that the mappings of one domain may keep in place, for legs that pin them: all of RAM at least. The
+    /// host counts what all legs pin against one limit, so no device may use up the share of another. `u64::MAX`: no limit.
+    pub lockable: u64,
     /// Host doorbell windows in which a mapping of the guest's own doorbell is accepted, in software only: where the
     /// guest has to map its doorbell, Linux puts it exactly there.
     pub doorbell_windows: Vec<Span>,
@@ -54,7 +57,7 @@ impl IommuConfig {
         self
     }
 
-    /// A configuration with the house's caps and no doorbell windows.
+    /// A configuration with the house's caps, no limit to what may be locked and no doorbell windows.
     pub fn new(granule: u64, input: Span, bypass_at_boot: bool) -> IommuConfig {
         IommuConfig {
             granule: granule.max(MIN_GRANULE),
@@ -62,6 +65,7 @@ impl IommuConfig {
             bypass_at_boot,
             max_domains: MAX_DOMAINS,
             max_mappings: MAX_MAPPINGS,
+            lockable: u64::MAX,
             doorbell_windows: Vec::new(),
         }
     }
@@ -92,6 +96,8 @@ struct Domain {
     software: BTreeSet<u64>,
     /// First addresses of mappings whose target is, or was, a device's memory: few.
     devices: BTreeSet<u64>,
+    /// Bytes of guest RAM that each leg of it holds: a page counts once for each mapping, as the host counts it.
+    locked: u64,
     endpoints: BTreeSet<EndpointId>,
     /// Legs of its endpoints, each once.
     legs: Vec<usize>,

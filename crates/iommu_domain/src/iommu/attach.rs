@@ -17,6 +17,7 @@ impl Iommu {
         }
         self.check_group(endpoint, domain)?; // A4
         self.check_compatible(endpoint, domain)?; // A7
+        self.check_locked(endpoint, domain)?;
         self.domains.entry(domain).or_default().bypass = bypass;
         self.place(endpoint, Some(domain));
         let leg = self.endpoints.get(&endpoint).and_then(|known| known.leg);
@@ -86,6 +87,17 @@ impl Iommu {
             }
         }
         Ok(())
+    }
+
+    /// A domain that was filled while nothing of it was pinned may be too much for a leg that pins.
+    fn check_locked(&self, endpoint: EndpointId, id: DomainId) -> Result<(), Refusal> {
+        let leg = self.endpoints.get(&endpoint).and_then(|known| known.leg);
+        let pins = leg.is_some_and(|index| self.legs[index].leg.pins());
+        let too_much = |domain: &&Domain| domain.locked > self.config.lockable;
+        match self.domains.get(&id).filter(too_much) {
+            Some(_) if pins => Err(Refusal::Locked { domain: id, cap: self.config.lockable }),
+            _ => Ok(()),
+        }
     }
 
     /// Books an endpoint into a domain, or into none, without touching a leg.

@@ -4,10 +4,10 @@
 
 use data_model::Span;
 
-use super::legs::{Content, unmap_before};
+use super::legs::{Content, LegSlot, unmap_before};
 use super::{Domain, Iommu, IommuConfig};
 use crate::leg::is_mirrored;
-use crate::{Backing, DomainId, HostFailure, Mapping, PhysMap, Refusal};
+use crate::{Backing, DomainId, HostFailure, Mapping, Perm, PhysMap, Refusal};
 
 impl Iommu {
     /// Adds `mapping` to `domain` and to all its legs. When a leg refuses, the others are undone.
@@ -21,6 +21,10 @@ impl Iommu {
         check_reserved(&self.config, domain, &mapping, &backing)?; // M8, V4
         if domain.table.len() >= self.config.max_mappings {
             return Err(Refusal::TooMany { what: "mappings", cap: self.config.max_mappings });
+        }
+        let locked = domain.locked.saturating_add(mapping.bytes());
+        if locked > self.config.lockable && backing.is_ram() && is_pinned(&mapping, domain, &self.legs) {
+            return Err(Refusal::Locked { domain: id, cap: self.config.lockable });
         }
         // Into the table first: it refuses an overlap (M2) before any leg is touched.
         let (span, perm) = (mapping.iova, mapping.perm);
@@ -43,6 +47,8 @@ impl Iommu {
             domain.software.insert(span.start());
         } else if !backing.is_ram() {
             domain.devices.insert(span.start());
+        } else {
+            domain.locked = locked;
         }
         Ok(())
     }
@@ -58,7 +64,9 @@ impl Iommu {
         }
         let split = |mapping: Mapping| Refusal::Split { span, mapped: mapping.iova };
         let Some(extent) = domain.table.extent(span).map_err(split)? else { return Ok(()) };
-        let mirrored = extent.bytes.saturating_sub(domain.forget_unusual(extent.span));
+        let unusual = domain.forget_unusual(extent.span);
+        let mirrored = extent.bytes.saturating_sub(unusual.software);
+        domain.locked = domain.locked.saturating_sub(mirrored.saturating_sub(unusual.device));
         let mut failure: Option<HostFailure> = None;
         for index in &domain.legs {
             let slot = &mut self.legs[*index];
@@ -104,6 +112,12 @@ impl IommuConfig {
         }
         Ok(())
     }
+}
+
+/// Whether a mapping of RAM would be locked at all: it permits something, and a leg of its domain pins.
+#[cold]
+fn is_pinned(mapping: &Mapping, domain: &Domain, legs: &[LegSlot]) -> bool {
+    mapping.perm != Perm::NONE && domain.legs.iter().any(|index| legs[*index].leg.pins())
 }
 
 fn resolve(phys: &PhysMap, mapping: &Mapping) -> Result<(Backing, u64), Refusal> {

@@ -8,7 +8,7 @@ use data_model::Span;
 
 use super::legs::{Content, target, unmap_before};
 use super::{Domain, Iommu};
-use crate::{Backing, HostFailure, Mapping, PhysConflict};
+use crate::{Backing, HostFailure, Mapping, PhysConflict, Table};
 
 impl Iommu {
     /// Device memory has appeared at `span`; what leads there is mapped for the devices again. A mapping that the host refuses
@@ -96,18 +96,31 @@ impl Iommu {
     }
 }
 
+/// Bytes of mappings that are not like most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unusual {
+    /// Of those that no leg mirrors.
+    pub software: u64,
+    /// Of those that legs mirror and that lead to device memory.
+    pub device: u64,
+}
+
 impl Domain {
-    /// Forgets what is known of the mappings in `inside` besides the table; the bytes of those that no leg mirrors.
-    pub(super) fn forget_unusual(&mut self, inside: Span) -> u64 {
+    /// Forgets what is known of the mappings in `inside` besides the table.
+    pub(super) fn forget_unusual(&mut self, inside: Span) -> Unusual {
         let range = || inside.start()..=inside.last();
-        let mut bytes = 0_u64;
-        while let Some(start) = self.software.range(range()).next().copied() {
-            self.software.remove(&start);
-            bytes = bytes.saturating_add(self.table.get(start).map_or(0, |mapping| mapping.bytes()));
-        }
+        let bytes = |table: &Table, start: u64| table.get(start).map_or(0, |mapping| mapping.bytes());
+        let mut unusual = Unusual::default();
         while let Some(start) = self.devices.range(range()).next().copied() {
             self.devices.remove(&start);
+            if !self.software.contains(&start) {
+                unusual.device = unusual.device.saturating_add(bytes(&self.table, start));
+            }
         }
-        bytes
+        while let Some(start) = self.software.range(range()).next().copied() {
+            self.software.remove(&start);
+            unusual.software = unusual.software.saturating_add(bytes(&self.table, start));
+        }
+        unusual
     }
 }

@@ -155,7 +155,10 @@ impl Iommu {
             }
             Content::Domain(id) => {
                 let domain = self.domains.get(&id);
-                (domain.map_or(0, mirrored), domain.filter(|_| count).map_or(0, |domain| self.pinned(domain)))
+                (
+                    domain.map_or(0, mirrored),
+                    domain.filter(|_| count).map_or(0, |domain| domain.locked.into()),
+                )
             }
         };
         LegReport {
@@ -167,13 +170,6 @@ impl Iommu {
             endpoints: slot.endpoints.clone(),
             quarantined: slot.content == Content::Quarantined,
         }
-    }
-
-    /// Bytes of guest RAM that a domain's mappings keep in place: what points at a device's memory pins nothing.
-    fn pinned(&self, domain: &Domain) -> u128 {
-        let ram = self.phys.ram();
-        let in_ram = |slot: &Slot| !slot.software && ram.iter().any(|ram| ram.contains(slot.mapping.phys));
-        slots(domain).filter(in_ram).map(|slot| slot.mapping.iova.len_wide()).sum()
     }
 
     fn runs(&self, domain: &Domain, most: usize) -> Vec<Run> {

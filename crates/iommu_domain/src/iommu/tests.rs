@@ -1,6 +1,7 @@
 mod bench;
 mod domains;
 mod faults;
+mod locked;
 mod mapping;
 mod memory;
 mod report;

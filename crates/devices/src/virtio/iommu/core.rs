@@ -34,6 +34,8 @@ pub(super) struct Core {
     pub(super) host_failures: Rarely,
     /// Rings that made no sense, of this driver and of those before it.
     pub(super) broken_rings: Rarely,
+    /// Requests that would have locked more memory than a device's share.
+    pub(super) used_up: Rarely,
     pub(super) sink: Arc<FaultSink>,
 }
 

@@ -132,6 +132,7 @@ impl Viommu {
             counters: RequestCounters::default(),
             host_failures: Rarely::default(),
             broken_rings: Rarely::default(),
+            used_up: Rarely::default(),
             sink: sink.clone(),
         };
         let window = Window::never();

@@ -94,10 +94,22 @@ impl Core {
 
     fn conclude(&mut self, outcome: Result<(), Refusal>) -> Result<Reply, Status> {
         let Err(refusal) = outcome else { return Ok(Reply::Done) };
-        if let Refusal::Host(failure) = &refusal {
-            self.host_failed(failure);
+        match &refusal {
+            Refusal::Host(failure) => self.host_failed(failure),
+            Refusal::Locked { .. } => self.share_used_up(&refusal),
+            _ => {}
         }
         Err(status(&refusal))
+    }
+
+    /// The guest's kernel does not look at the status of a MAP: who runs the machine hears of it.
+    #[cold]
+    fn share_used_up(&mut self, refusal: &Refusal) {
+        if let Some(count) = self.used_up.count() {
+            log::warn!(
+                "virtio-iommu: {refusal}; a higher limit on locked memory is a larger share (refusal {count} of this kind)"
+            );
+        }
     }
 
     /// Makes a failure of the host heard: on the log, and to the guest by an event for each endpoint.
@@ -123,7 +135,7 @@ fn status(refusal: &Refusal) -> Status {
         Refusal::OutOfRange { .. } | Refusal::Misaligned { .. } | Refusal::Split { .. } => Status::Range, // G8, M1, U4
         Refusal::Reserved { .. } | Refusal::Overlap { .. } => Status::Inval, // M8, M2
         Refusal::NotMemory { .. } => Status::Fault,                          // M11
-        Refusal::TooMany { .. } => Status::NoMem,
+        Refusal::TooMany { .. } | Refusal::Locked { .. } => Status::NoMem,
         Refusal::Host(failure) if failure.is_exhausted() => Status::NoMem,
         Refusal::Host(_) => Status::DevErr,
     }

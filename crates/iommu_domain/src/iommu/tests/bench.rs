@@ -149,5 +149,9 @@ impl Bench {
         for leg in 0..self.hosts.len() {
             assert_eq!(self.held(leg), self.expected(leg), "leg {leg}");
         }
+        for (id, domain) in &self.iommu.domains {
+            let locked = domain.table.iter().filter(|it| it.perm != Perm::NONE && it.phys < RAM);
+            assert_eq!(domain.locked, locked.map(|it| it.bytes()).sum::<u64>(), "domain {id}: bytes locked");
+        }
     }
 }
