@@ -51,6 +51,9 @@ impl Server {
 fn report(island: &IslandLink, slots: usize, runs: usize) -> Reply {
     match island.report(slots, runs) {
         Ok(report) => Reply::Viommu(report),
+        Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+            Reply::Refused("the virtual IOMMU is busy with a request of the guest: ask again".into())
+        }
         Err(error) => Reply::Refused(format!("the virtual IOMMU does not answer: {error}")),
     }
 }

@@ -4,6 +4,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use data_model::{Bdf, Span};
@@ -50,7 +51,9 @@ pub(crate) fn assemble(
     parts.buses.memory.insert(shape.ecam, ecam).context("place the PCI configuration space")?;
     board::add_config_ports(parts, &root)?;
     let bars = [Some(shape.mmio32), shape.mmio64].into_iter().flatten().collect();
-    let mut builder = Builder { parts, layout, assigned, sandbox, root: &root, msi, bars };
+    let ram = layout.ram().iter().fold(0_u64, |sum, span| sum.saturating_add(span.len().unwrap_or(u64::MAX)));
+    let patience = process::patience(ram, assigned.legs().count());
+    let mut builder = Builder { parts, layout, assigned, sandbox, root: &root, msi, bars, patience };
     let (behind, beside): (Vec<_>, Vec<_>) = emulated.into_iter().partition(|device| device.behind_viommu);
     beside.into_iter().try_for_each(|device| builder.add_emulated(device))?;
     let planned = plan.viommu.as_ref();
@@ -79,6 +82,8 @@ struct Builder<'a> {
     root: &'a PciRoot,
     msi: Arc<dyn MsiController>,
     bars: Vec<Span>,
+    /// How long a device may take to answer.
+    patience: Duration,
 }
 
 impl Builder<'_> {
@@ -88,7 +93,7 @@ impl Builder<'_> {
         let setup = Setup::Emulated { device: device.setup, ram: self.layout.ram() };
         let services = self.services(at, at.device())?;
         let fds = std::iter::once(self.ram()?).chain(device.fds).collect();
-        let function = self.sandbox.start(Wiring::new()?, &setup, fds, services)?;
+        let function = self.sandbox.start(Wiring::new(self.patience)?, &setup, fds, services)?;
         self.place(at, function)
     }
 
@@ -101,7 +106,8 @@ impl Builder<'_> {
         for device in behind {
             let at = device.setup.at;
             let services = self.services(at, at.device())?;
-            let (function, tubes) = self.sandbox.connect(device.setup.role(), Wiring::new()?, services)?;
+            let (function, tubes) =
+                self.sandbox.connect(device.setup.role(), Wiring::new(self.patience)?, services)?;
             self.place(at, function)?;
             fds.extend(tubes.into_iter().chain(device.fds));
         }
@@ -113,7 +119,7 @@ impl Builder<'_> {
             block: Some(block),
             ..self.services(at, at.device())?
         };
-        let wiring = Wiring::new()?;
+        let wiring = Wiring::new(self.patience)?;
         let link = IslandLink::new(wiring.function.clone());
         let function = self.sandbox.start(wiring, &setup, fds, services)?;
         self.place(at, function)?;
@@ -141,7 +147,7 @@ impl Builder<'_> {
                 let fds = vec![process::copy(&open.fd)?];
                 let function = self
                     .sandbox
-                    .start(Wiring::new()?, &setup, fds, services)
+                    .start(Wiring::new(self.patience)?, &setup, fds, services)
                     .with_context(|| format!("show {} to the guest", open.plan.host))?;
                 self.root.add_behind(id, open.plan.guest.function(), Arc::new(Mutex::new(function)))?;
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use base::{GuestRam, HostMemory, MappedRegion, Tube, event_fd};
@@ -24,6 +25,9 @@ use super::emulated;
 use super::report::{self, Place};
 use super::setup::{EmulatedSetup, IslandSetup, LegSetup};
 use super::worker::{Neighbour, errno};
+
+/// A report waits so long for a request of the guest to end, and then says that the device is busy: nothing depends on it.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// Main asks the island.
 #[derive(Debug, Serialize, Deserialize)]
@@ -146,7 +150,8 @@ impl Island {
         match question {
             Question::Report { slots, runs } => {
                 let detail = Detail { slots, runs, pinned: true };
-                let report = report::viommu(&self.handle.report_in(detail), &self.places, slots);
+                let report = self.handle.report_in(detail, BUSY).ok_or(rustix::io::Errno::BUSY)?;
+                let report = report::viommu(&report, &self.places, slots);
                 return Ok((Answer::Report(Box::new(report)), Vec::new()));
             }
             Question::Insert(span, offset) => self.insert(span, offset, fds)?,

@@ -21,7 +21,7 @@ mod undertaker;
 mod worker;
 
 pub use link::IslandLink;
-pub use sandbox::{Sandbox, Wiring, copy};
+pub use sandbox::{Sandbox, Wiring, copy, patience};
 pub use setup::{EmulatedKind, EmulatedSetup, ImageFormat, IslandSetup, LegSetup, Setup};
 pub use undertaker::Undertaker;
 pub use worker::worker_main;

@@ -19,6 +19,17 @@ use crate::config::SandboxConfig;
 /// A device that does not answer for so long counts as dead. A reset of a PCI function takes up to a second or two.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long the kernel may take to find, clear and pin a GiB of guest memory, on a slow and busy host.
+const TO_PIN_A_GIB: Duration = Duration::from_secs(4);
+
+/// How long a device may take to answer in a machine whose virtual IOMMU has so many `legs`, over so many bytes of `ram`. One write of
+/// the guest may have each leg filled with all of RAM, and nobody whose way leads past the virtual IOMMU gets an answer meanwhile.
+pub fn patience(ram: u64, legs: usize) -> Duration {
+    let gibs = u32::try_from(ram.div_ceil(1 << 30)).unwrap_or(u32::MAX);
+    let to_fill = TO_PIN_A_GIB.saturating_mul(gibs).saturating_mul(u32::try_from(legs).unwrap_or(u32::MAX));
+    PATIENCE.saturating_add(to_fill)
+}
+
 /// The two tubes of a worker that is being started.
 pub struct Wiring {
     /// Main asks about registers.
@@ -29,14 +40,14 @@ pub struct Wiring {
 }
 
 impl Wiring {
-    /// New tubes.
+    /// New tubes, for a device that may take `patience` to answer.
     ///
     /// # Errors
     /// The host has no descriptor left.
-    pub fn new() -> Result<Wiring> {
+    pub fn new(patience: Duration) -> Result<Wiring> {
         let (main, device_end) = Tube::pair().context("make a tube")?;
         let (services, client_end) = Tube::pair().context("make a tube")?;
-        main.set_limit(PATIENCE)?;
+        main.set_limit(patience)?;
         Ok(Wiring { function: Arc::new(Mutex::new(main)), device_end, services, client_end })
     }
 }

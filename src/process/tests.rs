@@ -73,13 +73,14 @@ fn the_island_answers_for_the_iommu_and_for_each_device_behind_it() {
     let mut fds = vec![copy(memory.file.as_ref()).unwrap()];
     let mut functions = Vec::new();
     for device in &emulated {
-        let (function, tubes) =
-            sandbox.connect(device.role(), Wiring::new().unwrap(), services(device.at)).unwrap();
+        let (function, tubes) = sandbox
+            .connect(device.role(), Wiring::new(patience(0, 0)).unwrap(), services(device.at))
+            .unwrap();
         functions.push(function);
         fds.extend(tubes);
         fds.extend((0..device.descriptors()).map(|_| image()));
     }
-    let wiring = Wiring::new().unwrap();
+    let wiring = Wiring::new(patience(0, 0)).unwrap();
     let link = IslandLink::new(wiring.function.clone());
     let mut iommu = sandbox.start(wiring, &setup, fds, services(at(1))).unwrap();
     assert_eq!(identity(&mut iommu), (0x1af4, 0x1057));
@@ -113,6 +114,17 @@ fn a_device_whose_descriptors_are_missing_is_an_error_in_words() {
     let mut sandbox = Sandbox::new(None).unwrap();
     let setup = Setup::Emulated { device: disk(3), ram };
     let fds = vec![copy(memory.file.as_ref()).unwrap()];
-    let error = sandbox.start(Wiring::new().unwrap(), &setup, fds, services(at(3))).err().unwrap();
+    let error =
+        sandbox.start(Wiring::new(patience(0, 0)).unwrap(), &setup, fds, services(at(3))).err().unwrap();
     assert!(format!("{error:#}").contains("image is missing"), "{error:#}");
+}
+
+/// A machine that fills containers is not dead: not after half a minute for each leg of a guest of 16 GiB.
+#[test]
+fn patience_grows_with_what_one_request_may_fill() {
+    for (gibs, legs, seconds) in [(0, 0, 20), (64, 0, 20), (1, 1, 24), (16, 2, 148), (512, 1, 2068)] {
+        assert_eq!(patience(gibs << 30, legs).as_secs(), seconds, "{gibs} GiB, {legs} legs");
+    }
+    assert_eq!(patience((1 << 30) + 1, 1).as_secs(), 28);
+    assert!(patience(u64::MAX, usize::MAX) > patience(1 << 50, 28));
 }

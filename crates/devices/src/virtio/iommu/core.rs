@@ -6,7 +6,7 @@ use std::sync::Arc;
 use data_model::Span;
 use iommu_domain::Iommu;
 use virtio_iommu_spec::{
-    Config, DecodeError, Properties, PropertyOverflow, Request, RequestKind, Status, TAIL_SIZE, decode, tail,
+    DecodeError, Properties, PropertyOverflow, Request, RequestKind, Status, TAIL_SIZE, decode, tail,
 };
 
 use base::{GuestMem, Rarely};
@@ -20,8 +20,10 @@ use super::msi::Messages;
 /// State behind the request queue and the configuration space.
 pub(super) struct Core {
     pub(super) iommu: Iommu,
-    /// The configuration space; `bypass` in it follows the IOMMU.
-    pub(super) config: Config,
+    /// Page sizes that the guest sees, as a mask.
+    pub(super) page_size_mask: u64,
+    /// Bytes of an answer to PROBE.
+    pub(super) probe_size: usize,
     /// Encoded answers to PROBE, each `probe_size` bytes.
     pub(super) properties: BTreeMap<u32, Result<Vec<u8>, PropertyOverflow>>,
     /// Where messages need no mapping, by endpoint.
@@ -65,7 +67,7 @@ impl Core {
         };
         let properties = match request {
             Request::Probe { .. } if self.features & virtio_iommu_spec::Features::PROBE == 0 => return None, // P3
-            Request::Probe { .. } => self.config.probe_size.get() as usize,
+            Request::Probe { .. } => self.probe_size,
             _ => 0,
         };
         let len = properties.checked_add(TAIL_SIZE)?;

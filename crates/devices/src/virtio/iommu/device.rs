@@ -1,6 +1,7 @@
 //! The device as its transport and the rest of the machine see it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::{GuestMem, Rarely};
 use data_model::{PageMask, Span};
@@ -78,6 +79,8 @@ pub struct Viommu {
     worker: Option<WorkerHandle>,
     /// Features that a driver may accept.
     offered: u64,
+    /// The configuration space; `bypass` in it follows the IOMMU. Here, and not with the state, so that a read never waits.
+    config: Config,
 }
 
 /// The device's state, for the rest of the machine: reports, MSI translation.
@@ -116,14 +119,11 @@ impl Viommu {
         let properties = config.endpoints.iter().map(|it| (it.id, Core::encode(&it.regions, probe_size)));
         let sink = Arc::new(FaultSink::new()?);
         let offered = if iommu.can_bypass() { OFFERED } else { OFFERED & !Features::BYPASS_CONFIG };
+        let space =
+            Config::new(config.pages, iommu.config().input, u32::MAX, probe_size as u32, iommu.bypass());
         let core = Core {
-            config: Config::new(
-                config.pages,
-                iommu.config().input,
-                u32::MAX,
-                probe_size as u32,
-                iommu.bypass(),
-            ),
+            page_size_mask: space.page_size_mask.get(),
+            probe_size,
             iommu,
             properties: properties.collect(),
             doorbells: config.endpoints.iter().filter_map(doorbell).collect(),
@@ -136,7 +136,8 @@ impl Viommu {
             sink: sink.clone(),
         };
         let window = Window::never();
-        Ok(Viommu { core: Arc::new(Mutex::new(core)), sink, window, worker: None, offered })
+        let core = Arc::new(Mutex::new(core));
+        Ok(Viommu { core, sink, window, worker: None, offered, config: space })
     }
 
     /// The same device, whose worker looks for requests as `mode` says. To decide for itself it measures first what it takes to
@@ -173,23 +174,13 @@ fn check_regions(endpoint: &ViommuEndpoint) -> Result<(), ViommuError> {
 impl ViommuHandle {
     /// What the device holds now, in numbers.
     pub fn report(&self) -> ViommuReport {
-        self.report_in(Detail::default())
+        report(&self.core.lock(), Detail::default())
     }
 
-    /// What the device holds now. The driver's requests wait while details are gathered.
-    pub fn report_in(&self, detail: Detail) -> ViommuReport {
-        let core = self.core.lock();
-        let regions =
-            core.properties.iter().map(|(id, bytes)| (*id, regions(bytes.as_deref().unwrap_or_default())));
-        ViommuReport {
-            features: core.features,
-            page_size_mask: core.config.page_size_mask.get(),
-            input: core.iommu.config().input,
-            regions: regions.collect(),
-            iommu: core.iommu.report_in(detail),
-            counters: core.counters.clone(),
-            host_failures: core.host_failures.total(),
-        }
+    /// What the device holds now; `None` when it is busy for longer than `patience`, as it may be with an ATTACH that fills a
+    /// container. The driver's requests wait while details are gathered.
+    pub fn report_in(&self, detail: Detail, patience: Duration) -> Option<ViommuReport> {
+        self.core.try_lock_for(patience).map(|core| report(&core, detail))
     }
 
     /// Device memory has appeared in the guest: a possible target of mappings, and of those that lead there already.
@@ -217,6 +208,21 @@ impl ViommuHandle {
     /// programmed, is reported to the driver as a fault.
     pub fn translated_msi(&self, inner: Arc<dyn MsiController>) -> Arc<dyn MsiController> {
         Arc::new(TranslatedMsi { core: self.core.clone(), inner })
+    }
+}
+
+/// Everything that the state tells.
+fn report(core: &Core, detail: Detail) -> ViommuReport {
+    let regions =
+        core.properties.iter().map(|(id, bytes)| (*id, regions(bytes.as_deref().unwrap_or_default())));
+    ViommuReport {
+        features: core.features,
+        page_size_mask: core.page_size_mask,
+        input: core.iommu.config().input,
+        regions: regions.collect(),
+        iommu: core.iommu.report_in(detail),
+        counters: core.counters.clone(),
+        host_failures: core.host_failures.total(),
     }
 }
 
@@ -248,10 +254,9 @@ impl VirtioDevice for Viommu {
 
     fn config_read(&self, offset: u64, data: &mut [u8]) {
         data.fill(0);
-        let config = self.core.lock().config;
         let bytes = usize::try_from(offset)
             .ok()
-            .and_then(|offset| config.as_bytes().get(offset..))
+            .and_then(|offset| self.config.as_bytes().get(offset..))
             .unwrap_or_default();
         for (to, from) in data.iter_mut().zip(bytes) {
             *to = *from;
@@ -268,8 +273,8 @@ impl VirtioDevice for Viommu {
             [value @ (0 | 1)] if features & self.offered & Features::BYPASS_CONFIG != 0 => *value,
             _ => return false,
         };
+        self.config.bypass = value;
         let mut core = self.core.lock();
-        core.config.bypass = value;
         core.iommu.set_bypass(value == 1); // C6
         core.reroute_all();
         true
@@ -297,6 +302,6 @@ impl VirtioDevice for Viommu {
         core.features = 0;
         core.iommu.system_reset();
         core.reroute_all();
-        core.config.bypass = core.iommu.bypass().into(); // C3
+        self.config.bypass = core.iommu.bypass().into(); // C3
     }
 }

@@ -1,5 +1,10 @@
+use std::time::Duration;
+
+use iommu_domain::Detail;
+
 use super::rig::*;
 use crate::virtio::VirtioDevice;
+use crate::virtio::testkit::SECOND;
 
 #[test]
 fn the_space_reads_at_any_offset_and_width() {
@@ -42,4 +47,27 @@ fn only_bypass_is_writable_and_only_to_0_or_1() {
     let mut mask = [0; 8];
     rig.device.config_read(0, &mut mask);
     assert_eq!(mask, PAGE.to_le_bytes(), "other fields keep their value");
+}
+
+/// As it is while a request pins all of a large guest's memory.
+#[test]
+fn while_the_state_is_busy_the_space_can_be_read_and_a_report_says_so() {
+    let rig = rig();
+    let (handle, core) = (rig.device.handle(), rig.device.core.clone());
+    let (hold, held) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel();
+    let holder = std::thread::spawn(move || {
+        let busy = core.lock();
+        hold.send(()).unwrap();
+        let in_time = ended.recv_timeout(SECOND).is_ok();
+        drop(busy);
+        in_time
+    });
+    held.recv().unwrap();
+    let mask = rig.config::<8>(0);
+    let report = handle.report_in(Detail::default(), Duration::from_millis(1));
+    let _ = end.send(());
+    assert!(holder.join().unwrap(), "neither waited");
+    assert!(mask == PAGE.to_le_bytes() && report.is_none());
+    assert!(handle.report_in(Detail::default(), SECOND).is_some());
 }
