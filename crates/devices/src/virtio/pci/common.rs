@@ -3,7 +3,7 @@
 //! Reads copy from an image; a write counts only when it has a field's place and width. What a write asks of the device
 //! is returned as a [`Request`].
 
-use super::interrupt::{Interrupt, NO_VECTOR, Ways};
+use super::interrupt::{Interrupt, NEEDS_RESET, NO_VECTOR, Ways};
 
 /// ACKNOWLEDGE and DRIVER, for which the transport does nothing, and FAILED.
 const PLAIN_STATUS: u8 = 0x83;
@@ -207,7 +207,8 @@ impl Common {
             interrupt.add_status(FEATURES_OK);
         }
         let status = interrupt.status();
-        if value & DRIVER_OK == 0 || status & DRIVER_OK != 0 {
+        // A device that needs a reset does not start before it.
+        if value & DRIVER_OK == 0 || status & (DRIVER_OK | NEEDS_RESET) != 0 {
             return None;
         }
         Some(if status & FEATURES_OK != 0 { Request::Start } else { Request::Refuse })

@@ -16,6 +16,9 @@ use crate::virtio::VirtioInterrupt;
 /// No vector: the interrupt is not sent.
 pub const NO_VECTOR: u16 = 0xffff;
 
+/// Function mask of MSI-X's message control.
+const MASK_ALL: u16 = 1 << 14;
+
 /// ISR: used buffers.
 const ISR_QUEUE: u8 = 1;
 /// ISR: the configuration or the status changed.
@@ -106,6 +109,18 @@ impl Interrupt {
     /// The command register's INTx-off bit.
     pub fn set_line_off(&self, off: bool) {
         self.with(|ways| ways.line_off = off);
+    }
+
+    /// MSI-X's message control; while `held`, every message waits, whatever the control says.
+    pub fn set_msix(&self, control: u16, held: bool) {
+        let mask = if held { MASK_ALL } else { 0 };
+        self.with(|ways| drop(ways.msix.set_control(control | mask)));
+    }
+
+    /// The device was stopped by other means than its driver's: it is not in use, and needs a reset. Its threads are gone.
+    pub fn halt(&self) {
+        self.add_status(NEEDS_RESET);
+        self.status.fetch_and(!DRIVER_OK, Ordering::AcqRel);
     }
 
     /// Device reset: no status, no vectors, no pending ISR. The MSI-X table stays; it belongs to the function.

@@ -6,6 +6,7 @@ mod common;
 mod doorbells;
 mod interrupt;
 mod layout;
+mod life;
 mod start;
 
 use std::io;
@@ -14,11 +15,11 @@ use std::sync::Arc;
 use data_model::Bdf;
 use thiserror::Error;
 
-use self::common::{Common, Request};
+use self::common::Common;
 use self::doorbells::Kicks;
-use self::interrupt::{DRIVER_OK, Interrupt};
+use self::interrupt::Interrupt;
 use self::layout::{Capabilities, Region};
-use super::device::{Activation, VirtioDevice, VirtioInterrupt};
+use super::device::VirtioDevice;
 use super::dma::Dma;
 use crate::irq::{IrqLine, MsiController};
 use crate::pci::{BarWindow, ConfigError, ConfigSpace, ExpressKind, MsixTable, PciFunction, regs};
@@ -86,6 +87,10 @@ pub struct VirtioPciDevice {
     common: Common,
     interrupt: Arc<Interrupt>,
     kicks: Kicks,
+    /// Goes on without bus mastering.
+    steadfast: bool,
+    /// DRIVER_OK is set, but the device waits for bus mastering.
+    waiting: bool,
     complained: bool,
 }
 
@@ -111,6 +116,8 @@ impl VirtioPciDevice {
         let common = Common::new(device.features(), required(&deps.mem), sizes);
         let interrupt = Arc::new(Interrupt::new(msix, deps.line, count));
         Ok(VirtioPciDevice {
+            steadfast: life::is_steadfast(&*device),
+            waiting: false,
             device,
             at,
             mem: deps.mem,
@@ -121,57 +128,6 @@ impl VirtioPciDevice {
             kicks,
             complained: false,
         })
-    }
-
-    fn act(&mut self, request: Request) {
-        match request {
-            Request::Reset => {
-                self.device.reset();
-                self.clear();
-            }
-            Request::Start => self.start(),
-            Request::Refuse => self.interrupt.needs_reset(),
-        }
-    }
-
-    /// Registers after a reset. The device has stopped already: its threads cannot set a bit behind us.
-    fn clear(&mut self) {
-        self.interrupt.reset();
-        self.common.reset();
-        self.follow_bar();
-    }
-
-    fn start(&mut self) {
-        self.interrupt.add_status(DRIVER_OK);
-        if let Err(reason) = self.try_start() {
-            // Told once: a guest can try again for ever.
-            if !std::mem::replace(&mut self.complained, true) {
-                log::warn!("{}: {}: cannot start: {reason}", self.at, self.device.name());
-            }
-            return self.interrupt.needs_reset();
-        }
-        self.follow_bar();
-    }
-
-    fn try_start(&mut self) -> Result<(), String> {
-        let activation = Activation {
-            mem: self.mem.clone(),
-            interrupt: self.interrupt.clone(),
-            queues: start::queues(&self.common, &self.kicks, &self.mem)?,
-            features: self.common.features(),
-        };
-        self.device.activate(activation).map_err(|error| error.reason)
-    }
-
-    fn started(&self) -> bool {
-        self.interrupt.status() & DRIVER_OK != 0
-    }
-
-    /// Doorbells are bound while the device runs, where the BAR is.
-    fn follow_bar(&mut self) {
-        let window = self.config.windows().into_iter().find(|window| window.bar == layout::BAR);
-        let bar = window.map(|window| window.span.start()).filter(|_| self.started());
-        self.kicks.bind(bar);
     }
 
     /// The BAR access that the window capability stands for: offset and length.
@@ -226,12 +182,12 @@ impl PciFunction for VirtioPciDevice {
             let value = self.config.u32(self.places.window + 16).to_le_bytes();
             self.bar_write(layout::BAR, place, value.get(..len).unwrap_or_default());
         }
-        if touches(offset, data.len(), self.places.msix + 2, 2) {
-            let control = self.config.u16(self.places.msix + 2);
-            self.interrupt.with(|ways| ways.msix.set_control(control));
-        }
         if touches(offset, data.len(), regs::COMMAND, 2) {
             self.interrupt.set_line_off(self.config.u16(regs::COMMAND) & regs::COMMAND_INTX_OFF != 0);
+            self.follow_master();
+        }
+        if touches(offset, data.len(), self.places.msix + 2, 2) {
+            self.follow_msix();
         }
         self.follow_bar();
     }

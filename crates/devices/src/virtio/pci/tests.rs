@@ -9,6 +9,7 @@ use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, Rng};
 
 mod fuzz;
 mod machine;
+mod master;
 
 #[test]
 fn the_capabilities_name_every_structure() {
@@ -18,7 +19,7 @@ fn the_capabilities_name_every_structure() {
         machine.pci.config_read(at, &mut raw[..len]);
         u32::from_le_bytes(raw)
     };
-    assert_eq!((word(0, 2), word(2, 2), word(8, 4)), (0x1af4, 0x1057, 0x0806_0001));
+    assert_eq!((word(0, 2), word(2, 2), word(8, 4)), (0x1af4, 0x1042, 0x0180_0001));
     let (mut at, mut found) = (word(regs::CAPABILITIES, 1) as u16, Vec::new());
     while at != 0 {
         if word(at, 1) == u32::from(regs::CAP_VENDOR) {
@@ -144,8 +145,8 @@ fn queues_outside_guest_memory_never_reach_the_device() {
 #[test]
 fn a_device_that_cannot_start_needs_a_reset() {
     let seen = Arc::new(Mutex::new(Seen::default()));
-    let mut machine =
-        machine_with(Box::new(FakeDevice { seen: seen.clone(), config: [0; 8], fails: true }), seen);
+    let device = FakeDevice { fails: true, ..FakeDevice::new(seen.clone()) };
+    let mut machine = machine_with(Box::new(device), seen);
     machine.start();
     assert_eq!(machine.status(), 0x4f);
 }
@@ -179,10 +180,10 @@ fn doorbells_follow_the_bar_and_trap_where_they_cannot() {
     assert_eq!(machine.doorbells.addresses(), at(BAR_AT));
     machine.pci.config_write(regs::BAR0 + 4, &0x10u32.to_le_bytes());
     assert_eq!(machine.doorbells.addresses(), at(BAR_AT | 0x10 << 32));
-    machine.pci.config_write(regs::COMMAND, &0u16.to_le_bytes());
+    machine.command(4);
     assert_eq!(machine.doorbells.addresses(), [0u64; 0]);
     machine.doorbells.refuse.store(true, Ordering::Relaxed);
-    machine.pci.config_write(regs::COMMAND, &2u16.to_le_bytes());
+    machine.command(6);
     machine.put(layout::NOTIFY, 0, 2);
     let kicks = machine.seen.lock().activations[0].queues[0].as_ref().unwrap().kick.read();
     assert_eq!(kicks.unwrap(), 1, "the trapped write kicks too");
@@ -236,10 +237,10 @@ fn without_msix_the_line_and_the_isr_serve() {
     assert_eq!(machine.get(layout::ISR, 1), 3);
     assert!(!machine.line.level() && status(&mut machine) == 0);
     assert_eq!(machine.get(layout::ISR, 1), 0, "reading clears");
-    machine.pci.config_write(regs::COMMAND, &(6 | regs::COMMAND_INTX_OFF).to_le_bytes());
+    machine.command(6 | regs::COMMAND_INTX_OFF);
     interrupt.queue(0);
     assert!(!machine.line.level() && status(&mut machine) != 0);
-    machine.pci.config_write(regs::COMMAND, &6u16.to_le_bytes());
+    machine.command(6);
     assert!(machine.line.level());
     machine.put(20, 0, 1);
     assert!(!machine.line.level());
@@ -317,8 +318,8 @@ fn a_real_device_works_through_the_transport() {
 fn behind_an_iommu_a_driver_must_say_that_it_translates() {
     let behind = Behind::new(RAM);
     let seen = Arc::new(Mutex::new(Seen::default()));
-    let device = Box::new(FakeDevice { seen: seen.clone(), config: *b"config!!", fails: false });
-    let mut machine = machine_of(device, seen, behind.mem.clone(), behind.dma());
+    let mut machine =
+        machine_of(Box::new(FakeDevice::new(seen.clone())), seen, behind.mem.clone(), behind.dma());
     machine.put(0, 1, 4);
     assert_eq!(machine.get(4, 4), 3, "VERSION_1 and ACCESS_PLATFORM are offered");
     for (features, fine) in [(V1, false), (V1 | common::F_ACCESS_PLATFORM, true)] {

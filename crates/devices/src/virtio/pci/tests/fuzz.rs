@@ -68,7 +68,7 @@ proptest! {
         PciFunction::reset(&mut machine.pci);
         prop_assert_eq!(machine.status(), 0);
         machine.pci.config_write(regs::BAR0, &(BAR_AT as u32).to_le_bytes());
-        machine.pci.config_write(regs::COMMAND, &6u16.to_le_bytes());
+        machine.command(6);
         let before = machine.seen.lock().activations.len();
         machine.start();
         prop_assert_eq!(machine.status(), 0xf, "it still starts after a reset");

@@ -5,7 +5,7 @@ use sync::Mutex;
 
 use super::*;
 use crate::virtio::testkit::{FakeDoorbells, FakeLine, FakeMsiController, FakeVector, RingLayout, ram};
-use crate::virtio::{ActivateError, F_EVENT_IDX};
+use crate::virtio::{ActivateError, Activation, F_EVENT_IDX, VirtioInterrupt};
 
 pub const RAM: u64 = 1 << 20;
 pub const BAR_AT: u64 = 0xe000_0000;
@@ -19,9 +19,18 @@ pub struct Seen {
 }
 
 pub struct FakeDevice {
+    /// Virtio device id.
+    pub id: u16,
     pub seen: Arc<Mutex<Seen>>,
     pub config: [u8; 8],
     pub fails: bool,
+}
+
+impl FakeDevice {
+    /// One that passes for a disk.
+    pub fn new(seen: Arc<Mutex<Seen>>) -> FakeDevice {
+        FakeDevice { id: 2, seen, config: *b"config!!", fails: false }
+    }
 }
 
 impl VirtioDevice for FakeDevice {
@@ -30,7 +39,7 @@ impl VirtioDevice for FakeDevice {
     }
 
     fn device_id(&self) -> u16 {
-        23
+        self.id
     }
 
     fn features(&self) -> u64 {
@@ -105,13 +114,14 @@ pub fn machine_of(
     };
     let mut pci = VirtioPciDevice::new(device, deps).unwrap();
     pci.config_write(regs::BAR0, &(BAR_AT as u32).to_le_bytes());
-    pci.config_write(regs::COMMAND, &6u16.to_le_bytes());
-    Machine { mem, msi, doorbells, line, seen, pci }
+    let mut machine = Machine { mem, msi, doorbells, line, seen, pci };
+    machine.command(6);
+    machine
 }
 
 pub fn machine() -> Machine {
     let seen = Arc::new(Mutex::new(Seen::default()));
-    machine_with(Box::new(FakeDevice { seen: seen.clone(), config: *b"config!!", fails: false }), seen)
+    machine_with(Box::new(FakeDevice::new(seen.clone())), seen)
 }
 
 impl Machine {
@@ -149,6 +159,11 @@ impl Machine {
             self.put(offset + 4, address >> 32, 4);
         }
         self.put(28, 1, 2);
+    }
+
+    /// Writes the command register.
+    pub fn command(&mut self, bits: u16) {
+        self.pci.config_write(regs::COMMAND, &bits.to_le_bytes());
     }
 
     pub fn set_vector(&mut self, vector: u64, data: u32) {

@@ -1,0 +1,114 @@
+//! When the device runs: from DRIVER_OK to a reset, and only while the function is a bus master.
+//!
+//! Invariant: while bus mastering is off no thread of the device touches guest memory, and no message is sent. A guest that
+//! took it away may have given the memory to another kernel, which knows nothing of the rings in it.
+
+use super::common::Request;
+use super::interrupt::DRIVER_OK;
+use super::{VirtioPciDevice, layout, start};
+use crate::pci::regs;
+use crate::virtio::device::{Activation, VirtioDevice, VirtioInterrupt};
+
+/// Whether a device touches guest memory without bus mastering too: the IOMMU alone does.
+///
+/// A kernel that gives way to another takes bus mastering from one function after the other, and meanwhile a driver may still
+/// map or unmap for a device behind the IOMMU. Linux waits for the answer with interrupts off, so an IOMMU that stopped would hang
+/// it for good; a reset of the device would take domains of devices that are still at work. What it writes until its own
+/// reset are the answers that such drivers ask for, and reports of their faults.
+pub(super) fn is_steadfast(device: &dyn VirtioDevice) -> bool {
+    device.device_id() == virtio_iommu_spec::DEVICE_ID
+}
+
+impl VirtioPciDevice {
+    pub(super) fn act(&mut self, request: Request) {
+        match request {
+            Request::Reset => {
+                self.device.reset();
+                self.clear();
+            }
+            Request::Start => {
+                self.interrupt.add_status(DRIVER_OK);
+                self.start();
+            }
+            Request::Refuse => self.interrupt.needs_reset(),
+        }
+    }
+
+    /// Registers after a reset. The device has stopped already: its threads cannot set a bit behind us.
+    pub(super) fn clear(&mut self) {
+        self.waiting = false;
+        self.interrupt.reset();
+        self.common.reset();
+        self.follow_bar();
+    }
+
+    /// Starts the device, or lets it wait: a driver may switch bus mastering on after DRIVER_OK.
+    fn start(&mut self) {
+        self.waiting = !self.reaches_memory();
+        if self.waiting {
+            return;
+        }
+        if let Err(reason) = self.try_start() {
+            // Told once: a guest can try again for ever.
+            if !std::mem::replace(&mut self.complained, true) {
+                log::warn!("{}: {}: cannot start: {reason}", self.at, self.device.name());
+            }
+            return self.interrupt.needs_reset();
+        }
+        self.follow_bar();
+    }
+
+    fn try_start(&mut self) -> Result<(), String> {
+        let activation = Activation {
+            mem: self.mem.clone(),
+            interrupt: self.interrupt.clone(),
+            queues: start::queues(&self.common, &self.kicks, &self.mem)?,
+            features: self.common.features(),
+        };
+        self.device.activate(activation).map_err(|error| error.reason)
+    }
+
+    pub(super) fn started(&self) -> bool {
+        self.interrupt.status() & DRIVER_OK != 0 && !self.waiting
+    }
+
+    fn is_master(&self) -> bool {
+        self.config.u16(regs::COMMAND) & regs::COMMAND_MASTER != 0
+    }
+
+    fn reaches_memory(&self) -> bool {
+        self.steadfast || self.is_master()
+    }
+
+    /// The command register was written.
+    pub(super) fn follow_master(&mut self) {
+        match self.reaches_memory() {
+            true if self.waiting => self.start(),
+            false if self.started() => self.halt(),
+            _ => {}
+        }
+        self.follow_msix();
+    }
+
+    /// Stops a running device until its driver resets it: what was under way is lost, so it cannot go on where it was. QEMU takes
+    /// DRIVER_OK away too; that a reset is needed is told besides.
+    fn halt(&mut self) {
+        self.device.reset();
+        self.interrupt.halt();
+        self.follow_bar();
+    }
+
+    /// Messages are memory writes: without bus mastering they wait as if the whole function were masked.
+    pub(super) fn follow_msix(&mut self) {
+        let control = self.config.u16(self.places.msix + 2);
+        let held = !self.is_master();
+        self.interrupt.set_msix(control, held);
+    }
+
+    /// Doorbells are bound while the device runs, where the BAR is.
+    pub(super) fn follow_bar(&mut self) {
+        let window = self.config.windows().into_iter().find(|window| window.bar == layout::BAR);
+        let bar = window.map(|window| window.span.start()).filter(|_| self.started());
+        self.kicks.bind(bar);
+    }
+}
