@@ -1,17 +1,17 @@
 //! The thread of a device that carries bytes or packets between its driver and a descriptor of the host, both ways.
 //!
 //! Invariants: what the host has is taken only when the driver has left a buffer for it, so a driver that leaves none costs
-//! no memory; neither direction holds up the other or a stop for longer than one transfer.
+//! no memory; neither direction holds up the other for longer than a ring's worth of transfers, or a stop for longer than one.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
-use base::{EventFd, Poller};
+use base::Poller;
 
 use super::device::{Activation, VirtioInterrupt};
 use super::queue::{Chain, Ring, RingError};
+use super::thread::{Stop, Thread};
 use super::worker::{Queue, WorkerHandler, drain};
 
 /// The queue with buffers for what comes from the host, and the one with what goes to it.
@@ -35,29 +35,30 @@ pub trait Port: Send + 'static {
     /// Whether a request is one packet, to be sent whole or not at all.
     fn packets(&self) -> bool;
 
-    /// Sends; what the host does not take is lost.
-    fn send(&mut self, bytes: &[u8]);
+    /// Sends; what the host does not take is lost, and what it has not taken when `stop` is asked for.
+    fn send(&mut self, bytes: &[u8], stop: &Stop);
 }
 
 /// A running device.
 pub struct Carrier {
-    stop: EventFd,
-    thread: Option<JoinHandle<()>>,
+    /// Ends with it.
+    _thread: Thread,
 }
 
 impl Carrier {
     /// Starts the thread `name` between two queues of `activation`, `first` for what comes from `port` and the next for what
     /// goes to it. A missing queue is a direction unused.
     pub fn start(name: &str, first: u16, activation: Activation, port: impl Port) -> io::Result<Carrier> {
-        let stop = base::new_event()?;
+        let stop = Stop::new()?;
         let poller = Poller::new()?;
-        poller.add(&stop, STOP)?;
+        poller.add(stop.event(), STOP)?;
         let (mem, features) = (activation.mem, activation.features);
         let mut queues = activation.queues.into_iter().skip(first.into());
         let mut side = |token: u64| -> io::Result<Option<Queue>> {
             let Some(handle) = queues.next().flatten() else { return Ok(None) };
             poller.add(&handle.kick, token)?;
             let (ring, kick) = Ring::new(handle, mem.clone(), features);
+            let ring = ring.until(stop.clone());
             Ok(Some(Queue { index: first + token as u16, ring, kick }))
         };
         let (receive, transmit) = (side(RECEIVE)?, side(TRANSMIT)?);
@@ -69,21 +70,10 @@ impl Carrier {
             interrupt: activation.interrupt,
             spare: None,
             watching: false,
-            sender: Sender { port, buffer: buffer.clone() },
+            sender: Sender { port, buffer: buffer.clone(), stop: stop.clone() },
             buffer,
         };
-        let thread = std::thread::Builder::new().name(name.into()).spawn(move || service.run())?;
-        Ok(Carrier { stop, thread: Some(thread) })
-    }
-}
-
-impl Drop for Carrier {
-    /// Ends the thread and waits for it.
-    fn drop(&mut self) {
-        drop(self.stop.write(1));
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            log::error!("a device thread ended by a panic");
-        }
+        Ok(Carrier { _thread: Thread::start(name, stop, move || service.run())? })
     }
 }
 
@@ -175,6 +165,10 @@ impl<P: Port> Service<P> {
             if let Some(chain) = &self.spare {
                 return Ok(Some(chain.writable_len() as usize));
             }
+            // A driver can add buffers without room as fast as they come back.
+            if queue.ring.is_stopping() {
+                return Ok(None);
+            }
             queue.ring.quiet()?;
             match queue.ring.pop()? {
                 // Room for nothing: nothing would ever fit.
@@ -219,6 +213,7 @@ impl<P: Port> Service<P> {
 struct Sender<P> {
     port: P,
     buffer: Vec<u8>,
+    stop: Arc<Stop>,
 }
 
 impl<P: Port> WorkerHandler for Sender<P> {
@@ -228,12 +223,12 @@ impl<P: Port> WorkerHandler for Sender<P> {
             return Ok(0);
         }
         let mut sent = 0;
-        while sent < len {
+        while sent < len && !self.stop.is_asked() {
             let most = self.buffer.len().min((len - sent) as usize);
             let Some(part) = self.buffer.get_mut(..most) else { break };
             // What the device may not read is not sent.
             let Ok(got @ 1..) = chain.read(ring.mem(), sent, part) else { break };
-            self.port.send(part.get(..got).unwrap_or_default());
+            self.port.send(part.get(..got).unwrap_or_default(), &self.stop);
             sent += got as u32;
         }
         Ok(0)

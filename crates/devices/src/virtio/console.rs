@@ -9,6 +9,7 @@ use rustix::io::{Errno, read, write};
 use super::carrier::{Carrier, Port};
 use super::device::{ActivateError, Activation, VirtioDevice};
 use super::queue::{F_EVENT_IDX, F_INDIRECT_DESC};
+use super::thread::Stop;
 
 const NAME: &str = "virtio-console";
 /// Virtio device id of a console.
@@ -70,15 +71,16 @@ impl Port for ConsoleEnds {
         false
     }
 
-    fn send(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
+    fn send(&mut self, mut bytes: &[u8], stop: &Stop) {
+        // A reader that takes a byte now and then could hold up a stop for as long as there are bytes.
+        while !bytes.is_empty() && !stop.is_asked() {
             match write(&self.output, bytes) {
                 Ok(0) => return,
                 Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
                     let mut full = [PollFd::new(&self.output, PollFlags::OUT)];
-                    if !matches!(poll(&mut full, Some(&PATIENCE)), Ok(1..)) {
+                    if !matches!(poll(&mut full, Some(&PATIENCE)), Ok(1..) | Err(Errno::INTR)) {
                         return;
                     }
                 }

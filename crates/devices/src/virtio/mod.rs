@@ -12,6 +12,7 @@ mod queue;
 mod rng;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
+mod thread;
 mod worker;
 
 pub use block::{Block, BlockOptions, Image, Qcow2Image, RawImage};

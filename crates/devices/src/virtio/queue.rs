@@ -7,6 +7,7 @@
 //! lies in guest RAM; behind one a buffer is looked up when it is used, and a request whose buffer the device may not use
 //! fails alone. Ring and tables of descriptors are looked up with each access too; a queue that has lost them is dead.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use thiserror::Error;
@@ -18,6 +19,7 @@ use vm_memory::{Bytes, GuestAddress, GuestMemory, Permissions};
 pub use self::chain::{Chain, Unreachable};
 use super::device::QueueHandle;
 use super::dma::Dma;
+use super::thread::Stop;
 
 mod chain;
 
@@ -56,6 +58,7 @@ pub struct Ring {
     queue: Queue,
     mem: Dma,
     indirect: bool,
+    stop: Option<Arc<Stop>>,
 }
 
 /// One descriptor, decoded.
@@ -71,7 +74,17 @@ impl Ring {
     pub fn new(handle: QueueHandle, mem: Dma, features: u64) -> (Ring, base::EventFd) {
         let mut queue = handle.queue;
         queue.set_event_idx(features & F_EVENT_IDX != 0);
-        (Ring { queue, mem, indirect: features & F_INDIRECT_DESC != 0 }, handle.kick)
+        (Ring { queue, mem, indirect: features & F_INDIRECT_DESC != 0, stop: None }, handle.kick)
+    }
+
+    /// The same ring, used until `stop` is asked for.
+    pub(super) fn until(self, stop: Arc<Stop>) -> Ring {
+        Ring { stop: Some(stop), ..self }
+    }
+
+    /// Whether whoever uses the ring shall end: what is under way is not wanted any more.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.is_asked())
     }
 
     /// The memory that the ring and its buffers lie in.

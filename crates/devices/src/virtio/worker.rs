@@ -4,17 +4,18 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use base::{EventFd, Poller};
 
 use super::device::{QueueHandle, VirtioInterrupt};
 use super::queue::{Chain, Ring, RingError};
+use super::thread::{Stop, Thread};
 use crate::virtio::Activation;
 
 /// What a device does with a request.
 pub trait WorkerHandler: Send + 'static {
-    /// Carries out one request of queue `index` and gives the bytes it wrote. It must return soon: a stop waits for it.
+    /// Carries out one request of queue `index` and gives the bytes it wrote. A stop waits for it: what takes long gives up
+    /// once [`Ring::is_stopping`], and then the request does not come back.
     fn handle(&mut self, index: u16, chain: &Chain, ring: &Ring) -> Result<u32, RingError>;
 }
 
@@ -22,10 +23,7 @@ pub trait WorkerHandler: Send + 'static {
 const STOP: u64 = u64::MAX;
 
 /// A running device.
-pub struct Worker {
-    stop: EventFd,
-    thread: Option<JoinHandle<()>>,
-}
+pub struct Worker(Thread);
 
 /// A queue that a thread serves.
 pub(super) struct Queue {
@@ -37,20 +35,19 @@ pub(super) struct Queue {
 impl Worker {
     /// Starts the thread `name` on all queues of `activation`.
     pub fn start(name: &str, activation: Activation, handler: impl WorkerHandler) -> io::Result<Worker> {
-        let stop = base::new_event()?;
+        let stop = Stop::new()?;
         let poller = Poller::new()?;
-        poller.add(&stop, STOP)?;
+        poller.add(stop.event(), STOP)?;
         let mut queues = Vec::new();
         for (index, handle) in (0..).zip(activation.queues) {
             let Some(QueueHandle { queue, kick }) = handle else { continue };
             poller.add(&kick, u64::from(index))?;
             let handle = QueueHandle { queue, kick };
             let (ring, kick) = Ring::new(handle, activation.mem.clone(), activation.features);
-            queues.push(Queue { index, ring, kick });
+            queues.push(Queue { index, ring: ring.until(stop.clone()), kick });
         }
         let service = Service { poller, queues, interrupt: activation.interrupt, handler };
-        let thread = std::thread::Builder::new().name(name.into()).spawn(move || service.run())?;
-        Ok(Worker { stop, thread: Some(thread) })
+        Ok(Worker(Thread::start(name, stop, move || service.run())?))
     }
 
     /// Serves what is in the rings once, on this thread.
@@ -66,25 +63,14 @@ impl Worker {
         }
     }
 
+    /// Asks the thread to end, and does not wait: for who stops several.
+    pub fn ask_to_stop(&self) {
+        self.0.ask();
+    }
+
     /// Ends the thread and waits for it.
-    pub fn stop(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
-        let Some(thread) = self.thread.take() else { return };
-        if let Err(error) = self.stop.write(1) {
-            log::error!("cannot ask a device thread to stop: {error}");
-        }
-        if thread.join().is_err() {
-            log::error!("a device thread ended by a panic");
-        }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.end();
+    pub fn stop(self) {
+        drop(self);
     }
 }
 
@@ -145,9 +131,16 @@ pub(super) fn drain(
     // At most one ring's worth in a row, so that a driver that never stops does not keep the thread from its stop event.
     let mut left = queue.ring.size();
     loop {
+        if queue.ring.is_stopping() {
+            return Ok(());
+        }
         queue.ring.quiet()?;
         while let Some(chain) = queue.ring.pop()? {
             let written = handler.handle(queue.index, &chain, &queue.ring)?;
+            // Perhaps it was cut short. Nobody waits for it: the driver has its buffers back with the reset.
+            if queue.ring.is_stopping() {
+                return Ok(());
+            }
             queue.ring.push(chain.head(), written)?;
             if queue.ring.interrupt_wanted()? {
                 interrupt.queue(queue.index);

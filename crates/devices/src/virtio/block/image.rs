@@ -30,6 +30,9 @@ pub trait Image: Send + Sync {
     fn discard(&self, offset: u64, len: u64) -> io::Result<()>;
 
     /// Makes the content zero. `unmap`: the space may be given back.
+    ///
+    /// # Errors
+    /// `Unsupported`: only by writing zeros, which is left to the caller, who can stop in the middle.
     fn write_zeroes(&self, offset: u64, len: u64, unmap: bool) -> io::Result<()>;
 }
 
@@ -83,16 +86,9 @@ impl Image for RawImage {
 
     fn write_zeroes(&self, offset: u64, len: u64, unmap: bool) -> io::Result<()> {
         let flags = if unmap { FallocateFlags::PUNCH_HOLE } else { FallocateFlags::ZERO_RANGE };
-        if self.fallocate(flags, offset, len)? {
-            return Ok(());
+        match self.fallocate(flags, offset, len)? {
+            true => Ok(()),
+            false => Err(io::ErrorKind::Unsupported.into()),
         }
-        const ZEROS: [u8; 4096] = [0; 4096];
-        let mut done = 0;
-        while done < len {
-            let part = ZEROS.len().min(usize::try_from(len - done).unwrap_or(usize::MAX));
-            self.file.write_all_at(ZEROS.get(..part).unwrap_or_default(), offset + done)?;
-            done += part as u64;
-        }
-        Ok(())
     }
 }

@@ -97,7 +97,9 @@ impl VirtioDevice for Block {
     }
 
     fn reset(&mut self) {
-        self.workers.drain(..).for_each(Worker::stop);
+        // All of them first: each may have to wait for the disk.
+        self.workers.iter().for_each(Worker::ask_to_stop);
+        self.workers.clear();
     }
 }
 

@@ -11,6 +11,7 @@ use crate::virtio::testkit::{Behind, Bench, DriverQueue, RawDesc, Reply, SECOND,
 
 mod qcow2;
 mod raw;
+mod stop;
 
 const RAM: u64 = 2 << 20;
 const DISK: usize = 256 << 10;
@@ -31,6 +32,8 @@ struct FakeImage {
     flushes: AtomicU32,
     asked: Mutex<Vec<(&'static str, u64, u64)>>,
     broken: bool,
+    /// Zeros must be written.
+    plain: bool,
 }
 
 impl FakeImage {
@@ -73,6 +76,9 @@ impl Image for FakeImage {
 
     fn write_zeroes(&self, offset: u64, len: u64, unmap: bool) -> io::Result<()> {
         self.asked.lock().push((if unmap { "hole" } else { "zeros" }, offset, len));
+        if self.plain {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         self.bytes.lock()[offset as usize..][..len as usize].fill(0);
         self.fine()
     }
@@ -229,6 +235,20 @@ fn flush_discard_zeroes_and_id_do_what_they_say() {
         let (id, status, len) = rig.ask(&head(ID, 0), 20);
         assert_eq!((&id[..9], status, len), (&b"disk one\0"[..], OK, 21));
     }
+}
+
+#[test]
+fn zeros_are_written_to_an_image_that_cannot_make_them() {
+    let mut rig = rig_of(FakeImage { plain: true, ..FakeImage::new() }, options(), false);
+    let mut want = rig.image.bytes.lock().clone();
+    // More than the buffer holds, and less.
+    for (sector, count) in [(1, 300), (400, 3)] {
+        assert_eq!(rig.ask(&[head(ZEROES, 0), range(sector, count, 1)].concat(), 0).1, OK);
+        want[512 * sector as usize..][..512 * count as usize].fill(0);
+    }
+    assert!(*rig.image.bytes.lock() == want);
+    let mut rig = rig_of(FakeImage { plain: true, broken: true, ..FakeImage::new() }, options(), false);
+    assert_eq!(rig.ask(&[head(ZEROES, 0), range(0, 1, 0)].concat(), 0).1, IOERR);
 }
 
 #[test]

@@ -108,6 +108,17 @@ fn host_that_takes_nothing_holds_up_neither_stop_nor_memory() {
 }
 
 #[test]
+fn after_a_stop_no_byte_is_waited_for() {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let mut ends = ConsoleEnds { input: None, output: ours.into() };
+    let stop = Stop::new().unwrap();
+    stop.ask();
+    ends.send(b"late", &stop);
+    drop(ends);
+    assert_eq!(theirs.read(&mut [0; 8]).unwrap(), 0);
+}
+
+#[test]
 fn bad_chain_asks_for_a_reset_and_after_it_all_works_again() {
     let (mut device, mut bench, mut host) = started(0);
     bench.queues[RX].raw(0, RawDesc { addr: u64::MAX, len: 16, flags: RawDesc::WRITE, next: 0 });

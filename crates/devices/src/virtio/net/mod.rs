@@ -22,6 +22,7 @@ use virtio_bindings::bindings::virtio_net::{
 use super::carrier::{Carrier, Port};
 use super::device::{ActivateError, Activation, VirtioDevice};
 use super::queue::{F_EVENT_IDX, F_INDIRECT_DESC};
+use super::thread::Stop;
 use super::worker::Worker;
 use control::Control;
 use pairs::Pairs;
@@ -129,7 +130,7 @@ impl Port for Tap {
         true
     }
 
-    fn send(&mut self, packet: &[u8]) {
+    fn send(&mut self, packet: &[u8], _stop: &Stop) {
         // A packet that the host does not take is lost, as on any wire.
         if let Err(errno) = write(&self.0, packet) {
             log::trace!("a packet of {} bytes is lost: {errno}", packet.len());

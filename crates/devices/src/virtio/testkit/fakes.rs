@@ -274,8 +274,8 @@ impl VirtioInterrupt for FakeInterrupt {
     }
 }
 
-/// Asks `done` again and again for up to `limit`.
-fn until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
+/// Asks `done` again and again for up to `limit`; whether it became true.
+pub fn until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + limit;
     loop {
         if done() {

@@ -20,7 +20,7 @@ mod layout;
 pub use behind::Behind;
 pub use bench::{Bench, SECOND, ram};
 pub use driver::{ChainBuilder, DriverQueue, Reply, Sent, Used};
-pub use fakes::{FakeDoorbells, FakeInterrupt, FakeLine, FakeMapper, FakeMsiController, FakeVector};
+pub use fakes::{FakeDoorbells, FakeInterrupt, FakeLine, FakeMapper, FakeMsiController, FakeVector, until};
 pub use layout::{RawDesc, RingLayout};
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sync::Mutex;
 
 use super::*;
-use crate::virtio::testkit::{DriverQueue, FakeInterrupt, SECOND, ram};
+use crate::virtio::testkit::{DriverQueue, FakeInterrupt, SECOND, ram, until};
 use crate::virtio::{F_EVENT_IDX, QueueHandle};
 
 fn start(
@@ -76,4 +76,32 @@ fn an_endless_stream_of_requests_does_not_hold_up_the_stop() {
     }
     worker.stop();
     assert!(handled.load(Ordering::Relaxed) < ENOUGH, "the stop had to wait for the end of the stream");
+}
+
+/// Works on its request until it is told that it shall stop.
+struct Thorough(Arc<AtomicU32>);
+
+impl WorkerHandler for Thorough {
+    fn handle(&mut self, _index: u16, _chain: &Chain, ring: &Ring) -> Result<u32, RingError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        if !until(5 * SECOND, || ring.is_stopping()) {
+            self.0.fetch_add(100, Ordering::SeqCst);
+        }
+        Ok(0)
+    }
+}
+
+#[test]
+fn a_stop_cuts_the_request_short_and_leaves_the_rest_of_the_ring() {
+    let mem = ram(1 << 20);
+    let mut driver = DriverQueue::new(mem.clone(), 0x1000, 0x2_0000, 8, false);
+    for _ in 0..8 {
+        driver.chain().part(0x1_0000, 1, false).send();
+    }
+    let handled = Arc::new(AtomicU32::new(0));
+    let worker = start(driver.handle(), mem, 0, Thorough(handled.clone()));
+    assert!(until(5 * SECOND, || handled.load(Ordering::SeqCst) > 0));
+    worker.stop();
+    assert_eq!(handled.load(Ordering::SeqCst), 1, "each is served to its end");
+    assert_eq!(driver.poll(), None, "a request came back that was not carried out");
 }
