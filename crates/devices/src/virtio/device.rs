@@ -86,7 +86,7 @@ pub trait VirtioDevice: Send {
     fn activate(&mut self, activation: Activation) -> Result<(), ActivateError>;
 
     /// Stops all work and returns once no thread of the device touches guest memory. A device that was never activated
-    /// accepts it too.
+    /// accepts it too. The transport may call it on a thread of its own.
     fn reset(&mut self);
 
     /// The machine itself is reset: also what survives a device reset goes back (virtio-iommu's `bypass`).

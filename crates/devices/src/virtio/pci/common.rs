@@ -5,6 +5,8 @@
 
 use super::interrupt::{Interrupt, NEEDS_RESET, NO_VECTOR, Ways};
 
+/// Place of the status byte.
+const STATUS: u64 = 20;
 /// ACKNOWLEDGE and DRIVER, for which the transport does nothing, and FAILED.
 const PLAIN_STATUS: u8 = 0x83;
 /// FEATURES_OK
@@ -145,7 +147,7 @@ impl Common {
             (8, 4) => self.driver_select = value as u32,
             (12, 4) => self.accept(value as u32, interrupt.status()),
             (16, 2) => interrupt.with(|ways| ways.vectors.config = valid(ways, value as u16)),
-            (20, 1) => return self.set_status(value as u8, interrupt),
+            (STATUS, 1) => return self.set_status(value as u8, interrupt),
             (22, 2) => self.queue_select = value as u16,
             (26, 2) => interrupt.with(|ways| {
                 let vector = valid(ways, value as u16);
@@ -217,6 +219,11 @@ impl Common {
     fn features_fit(&self) -> bool {
         !self.stray && self.accepted & !self.offered == 0 && self.accepted & self.required == self.required
     }
+}
+
+/// Whether a write of these bytes asks for a reset: 0 to the status.
+pub fn is_reset(offset: u64, data: &[u8]) -> bool {
+    offset == STATUS && data == [0]
 }
 
 /// The 32 feature bits that a select register stands for.

@@ -7,10 +7,12 @@ mod doorbells;
 mod interrupt;
 mod layout;
 mod life;
+mod seat;
 mod start;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use data_model::Bdf;
 use thiserror::Error;
@@ -19,6 +21,7 @@ use self::common::Common;
 use self::doorbells::Kicks;
 use self::interrupt::Interrupt;
 use self::layout::{Capabilities, Region};
+use self::seat::Seat;
 use super::device::VirtioDevice;
 use super::dma::Dma;
 use crate::irq::{IrqLine, MsiController};
@@ -79,7 +82,8 @@ pub enum VirtioPciError {
 
 /// A virtio device on PCI.
 pub struct VirtioPciDevice {
-    device: Box<dyn VirtioDevice>,
+    seat: Seat,
+    name: &'static str,
     at: Bdf,
     mem: Dma,
     config: ConfigSpace,
@@ -91,6 +95,10 @@ pub struct VirtioPciDevice {
     steadfast: bool,
     /// DRIVER_OK is set, but the device waits for bus mastering.
     waiting: bool,
+    /// The driver asked for a reset that is not complete.
+    resetting: bool,
+    /// How long an access waits for the device to stop.
+    grace: Duration,
     complained: bool,
 }
 
@@ -118,7 +126,10 @@ impl VirtioPciDevice {
         Ok(VirtioPciDevice {
             steadfast: life::is_steadfast(&*device),
             waiting: false,
-            device,
+            resetting: false,
+            grace: life::GRACE,
+            seat: Seat::Here(device),
+            name,
             at,
             mem: deps.mem,
             config,
@@ -175,6 +186,7 @@ impl PciFunction for VirtioPciDevice {
     }
 
     fn config_write(&mut self, offset: u16, data: &[u8]) {
+        self.settle(Duration::ZERO);
         self.config.write(offset, data);
         if self.touches_window(offset, data.len())
             && let Some((place, len)) = self.window_access()
@@ -201,6 +213,7 @@ impl PciFunction for VirtioPciDevice {
         if bar != layout::BAR {
             return data.fill(0xff);
         }
+        self.settle(Duration::ZERO);
         match layout::region(offset) {
             Region::Common(at) => self.common.read(at, data, &self.interrupt),
             Region::Isr => {
@@ -208,7 +221,11 @@ impl PciFunction for VirtioPciDevice {
                     *byte = self.interrupt.take_isr();
                 }
             }
-            Region::Device(at) => self.device.config_read(at, data),
+            Region::Device(at) => {
+                if let Some(device) = self.seat.device() {
+                    device.config_read(at, data);
+                }
+            }
             Region::MsixTable(at) => self.interrupt.with(|ways| ways.msix.table_read(at, data)),
             Region::MsixPending(at) => self.interrupt.with(|ways| ways.msix.pending_read(at, data)),
             Region::Notify(_) | Region::Nothing => {}
@@ -219,13 +236,12 @@ impl PciFunction for VirtioPciDevice {
         if bar != layout::BAR {
             return;
         }
+        self.settle(Duration::ZERO);
         match layout::region(offset) {
-            Region::Common(at) => {
-                let request = self.common.write(at, data, &self.interrupt);
-                request.into_iter().for_each(|request| self.act(request));
-            }
+            Region::Common(at) => self.common_write(at, data),
             Region::Device(at) => {
-                let allowed = self.device.config_write(at, data, self.common.features());
+                let features = self.common.features();
+                let allowed = self.seat.device().is_none_or(|it| it.config_write(at, data, features));
                 self.interrupt.refuse_unless(allowed);
             }
             Region::Notify(at) if self.started() => self.kicks.ring(at),
@@ -235,7 +251,9 @@ impl PciFunction for VirtioPciDevice {
     }
 
     fn reset(&mut self) {
-        self.device.system_reset();
+        if let Some(device) = self.seat.fetch() {
+            device.system_reset();
+        }
         self.config.reset();
         self.interrupt.with(|ways| ways.msix.reset());
         self.interrupt.set_line_off(false);
@@ -245,7 +263,9 @@ impl PciFunction for VirtioPciDevice {
 
 impl Drop for VirtioPciDevice {
     fn drop(&mut self) {
-        self.device.reset();
+        if let Some(device) = self.seat.fetch() {
+            device.reset();
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::*;
 use crate::virtio::testkit::{Behind, DriverQueue, RingLayout, SECOND};
 use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, Rng};
 
+mod away;
 mod fuzz;
 mod machine;
 mod master;

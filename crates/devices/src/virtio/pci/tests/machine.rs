@@ -1,10 +1,14 @@
 //! A fake device on PCI, and a driver's hand on its registers.
 
+use std::sync::mpsc::Receiver;
+
 use base::GuestMem;
 use sync::Mutex;
 
 use super::*;
-use crate::virtio::testkit::{FakeDoorbells, FakeLine, FakeMsiController, FakeVector, RingLayout, ram};
+use crate::virtio::testkit::{
+    FakeDoorbells, FakeLine, FakeMsiController, FakeVector, RingLayout, SECOND, ram,
+};
 use crate::virtio::{ActivateError, Activation, F_EVENT_IDX, VirtioInterrupt};
 
 pub const RAM: u64 = 1 << 20;
@@ -16,6 +20,8 @@ pub struct Seen {
     pub activations: Vec<Activation>,
     pub resets: u32,
     pub system_resets: u32,
+    /// The next reset waits until something comes from here.
+    pub gate: Option<Receiver<()>>,
 }
 
 pub struct FakeDevice {
@@ -75,6 +81,10 @@ impl VirtioDevice for FakeDevice {
 
     fn reset(&mut self) {
         self.seen.lock().resets += 1;
+        let gate = self.seen.lock().gate.take();
+        if let Some(gate) = gate {
+            _ = gate.recv();
+        }
     }
 
     fn system_reset(&mut self) {
@@ -114,6 +124,8 @@ pub fn machine_of(
     };
     let mut pci = VirtioPciDevice::new(device, deps).unwrap();
     pci.config_write(regs::BAR0, &(BAR_AT as u32).to_le_bytes());
+    // Nothing here takes long, but the machine that tests may be slow.
+    pci.grace = 60 * SECOND;
     let mut machine = Machine { mem, msi, doorbells, line, seen, pci };
     machine.command(6);
     machine
