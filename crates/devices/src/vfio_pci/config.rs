@@ -13,6 +13,9 @@ use crate::pci::{BarKind, BarWindow, ConfigSpace, Identity, regs};
 /// Size of the configuration space of a device that has no extended one.
 const SHORT: u64 = 256;
 
+/// The power state in which a function answers configuration accesses only.
+pub(super) const D3_HOT: u8 = 3;
+
 /// What a guest write asks for beyond the bytes it changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Effects {
@@ -170,6 +173,16 @@ impl GuestConfig {
         if let Some(power) = self.layout.power {
             host.write(PciRegion::Config, u64::from(power) + 4, &[state & 3]);
         }
+    }
+
+    /// Whether the device is in a power state in which its BARs can be used. The device is asked: the kernel takes the write of
+    /// a state, answers that it was written, and may have refused to go there.
+    pub fn is_awake(&self, host: &Host) -> bool {
+        let Some(power) = self.layout.power else { return true };
+        let mut status = [0; 1];
+        // Ones, which is D3hot too, where it cannot be read.
+        host.read(PciRegion::Config, u64::from(power) + 4, &mut status);
+        status[0] & 3 != D3_HOT
     }
 
     /// The command register as the guest wrote it.

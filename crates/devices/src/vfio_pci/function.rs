@@ -8,7 +8,7 @@ use std::sync::Arc;
 use data_model::Bdf;
 use vfio::{AssignedDevice, PciRegion};
 
-use super::config::GuestConfig;
+use super::config::{D3_HOT, GuestConfig};
 use super::direct::DirectParts;
 use super::error::VfioPciError;
 use super::host::Host;
@@ -40,7 +40,7 @@ pub struct VfioPciDevice {
     config: GuestConfig,
     direct: DirectParts,
     interrupts: Interrupts,
-    /// Not in D3hot.
+    /// Not in D3hot, by the device's own word.
     awake: bool,
 }
 
@@ -63,7 +63,8 @@ impl VfioPciDevice {
             Msix::new(place, resizable, parts.requester, parts.msi)
         });
         let interrupts = Interrupts { intx, msi, msix };
-        let mut device = VfioPciDevice { host, config, direct, interrupts, awake: true };
+        let awake = config.is_awake(&host);
+        let mut device = VfioPciDevice { host, config, direct, interrupts, awake };
         device.interrupts.follow(&device.host, &device.config);
         Ok(device)
     }
@@ -81,12 +82,15 @@ impl VfioPciDevice {
         self.direct.place(&self.host, &windows);
     }
 
-    /// In D3hot the device decodes nothing: its parts leave the guest before, and come back after.
+    /// In D3hot the device decodes nothing: its parts leave the guest before, and come back once the device says that it is
+    /// awake. The kernel refuses to go from there to D1 or D2, and silently: an access to a part would end the guest.
     fn set_power(&mut self, state: u8) {
-        self.awake = state != 3;
+        self.awake &= state != D3_HOT;
+        self.direct.withdraw(&self.host, &self.windows());
+        self.config.set_power(&self.host, state);
+        self.awake = self.config.is_awake(&self.host);
         let windows = self.windows();
         self.direct.withdraw(&self.host, &windows);
-        self.config.set_power(&self.host, state);
         self.direct.place(&self.host, &windows);
     }
 
@@ -94,10 +98,11 @@ impl VfioPciDevice {
     fn stop(&mut self) {
         self.direct.withdraw(&self.host, &[]);
         self.interrupts.disable(&self.host);
-        if !std::mem::replace(&mut self.awake, true) {
+        if !self.awake {
             self.config.set_power(&self.host, 0);
         }
         self.host.quiesce();
+        self.awake = self.config.is_awake(&self.host);
     }
 }
 

@@ -11,6 +11,8 @@ use sync::Mutex;
 use vfio::{AssignedDevice, IrqAction, IrqInfo, PciIrq, PciRegion, RegionInfo};
 
 use super::Image;
+use crate::pci::regs;
+use crate::vfio_pci::capabilities::walk;
 use crate::virtio::testkit::FakeMapper;
 
 /// What the device went through.
@@ -35,6 +37,10 @@ pub(crate) struct State {
     /// The host has no more vectors than this.
     pub limit: Option<usize>,
     pub reset_unsupported: bool,
+    /// Off the bus: no access is answered.
+    pub gone: bool,
+    /// Where the kernel finds power management.
+    power: Option<usize>,
     /// Nothing may be mapped there when the device stops decoding: the guest's next access would fault in the host.
     pub watched: Option<Arc<FakeMapper>>,
 }
@@ -42,6 +48,28 @@ pub(crate) struct State {
 impl State {
     pub fn command(&self) -> u16 {
         u16::from_le_bytes([self.config[4], self.config[5]])
+    }
+
+    /// The kernel lets memory BARs be used.
+    pub fn decodes(&self) -> bool {
+        self.command() & 2 != 0 && self.power_state() != 3
+    }
+
+    fn power_state(&self) -> u8 {
+        self.power.map_or(0, |at| self.config[at + 4] & 3)
+    }
+
+    /// The kernel's rules: from D3hot the way leads to D0 only, and a device need not have D1 and D2. The write that asks for
+    /// what cannot be succeeds all the same.
+    fn set_power_state(&mut self, wanted: u8) {
+        let Some(at) = self.power else { return };
+        let has = match wanted {
+            1 | 2 => self.config[at + 3] >> wanted & 1 != 0 && self.power_state() < wanted,
+            _ => true,
+        };
+        if has {
+            self.config[at + 4] = self.config[at + 4] & !3 | wanted;
+        }
     }
 
     /// To be called when the device stops decoding.
@@ -75,7 +103,9 @@ impl FakeDevice {
     pub fn new(image: Image) -> FakeDevice {
         let memory = File::from(rustix::fs::memfd_create("bars", rustix::fs::MemfdFlags::CLOEXEC).unwrap());
         memory.set_len(8 << 20).unwrap();
+        let power = walk(&image.config).iter().find(|found| found.id == regs::CAP_PM).map(|found| found.at);
         let state = State {
+            power: power.filter(|at| at + 8 <= 0x100),
             config: image.config.clone(),
             bars: image.bars.iter().map(|size| vec![0x5a; *size as usize]).collect(),
             ..State::default()
@@ -136,8 +166,9 @@ impl AssignedDevice for FakeDevice {
 
     fn read(&self, region: PciRegion, offset: u64, data: &mut [u8]) -> io::Result<()> {
         let state = self.state.lock();
-        let decodes = state.command() & 3 != 0;
+        let decodes = state.command() & 3 != 0 && state.power_state() != 3;
         let bytes = match region {
+            _ if state.gone => return errno(libc::EIO),
             PciRegion::Config => &state.config,
             PciRegion::Bar(bar @ 0..=5) if decodes => &state.bars[usize::from(bar)],
             _ => return errno(libc::EIO),
@@ -153,8 +184,10 @@ impl AssignedDevice for FakeDevice {
     fn write(&self, region: PciRegion, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.state.lock();
         let from = usize::try_from(offset).unwrap();
-        let decodes = state.command() & 3 != 0;
+        let decodes = state.command() & 3 != 0 && state.power_state() != 3;
+        let asks_power = region == PciRegion::Config && state.power.is_some_and(|at| at + 4 == from);
         let bytes = match region {
+            _ if state.gone => return errno(libc::EIO),
             PciRegion::Config => &mut state.config,
             PciRegion::Bar(bar @ 0..=5) if decodes => &mut state.bars[usize::from(bar)],
             _ => return errno(libc::EIO),
@@ -162,13 +195,18 @@ impl AssignedDevice for FakeDevice {
         let Some(place) = from.checked_add(data.len()).and_then(|end| bytes.get_mut(from..end)) else {
             return errno(libc::EINVAL);
         };
-        place.copy_from_slice(data);
-        match region {
-            PciRegion::Bar(bar) => state.bar_writes.push((bar, offset, data.len())),
-            _ => state.config_writes.push((from, data.to_vec())),
+        if !asks_power {
+            place.copy_from_slice(data);
         }
-        let asleep = (from, data) == (0x44, &[3]);
-        if region == PciRegion::Config && (state.command() & 2 == 0 || asleep) {
+        if let PciRegion::Bar(bar) = region {
+            state.bar_writes.push((bar, offset, data.len()));
+            return Ok(());
+        }
+        if asks_power {
+            state.set_power_state(data[0] & 3);
+        }
+        state.config_writes.push((from, data.to_vec()));
+        if !state.decodes() {
             state.assert_unmapped();
         }
         Ok(())
@@ -189,6 +227,7 @@ impl AssignedDevice for FakeDevice {
             return Err(io::ErrorKind::Unsupported.into());
         }
         state.assert_unmapped();
+        state.set_power_state(0);
         let command = state.command();
         state.resets.push(command);
         Ok(())

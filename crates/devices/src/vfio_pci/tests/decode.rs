@@ -136,3 +136,46 @@ fn a_sleeping_device_decodes_nothing_until_it_wakes() {
     machine.set_u16(0x44, 0);
     assert_eq!(machine.mapped(), [span(0xc000_0000, 0x2000)]);
 }
+
+#[test]
+fn what_the_device_says_of_its_power_state_counts_not_what_was_written() {
+    let here = vec![span(0xc000_0000, 0x2000)];
+    let cases: [(&str, &[u16], bool); 6] = [
+        ("D1 and back", &[1, 0], true),
+        ("D2", &[2], true),
+        ("the kernel refuses D3hot to D1", &[3, 1], false),
+        ("the kernel refuses D3hot to D2", &[3, 2], false),
+        ("by D0", &[3, 1, 0, 1], true),
+        ("asleep twice", &[3, 3, 0], true),
+    ];
+    for (name, states, awake) in cases {
+        let mut machine = nvme_at_c0000000();
+        states.iter().for_each(|state| machine.set_u16(0x44, *state));
+        let expected = if awake { here.clone() } else { Vec::new() };
+        assert_eq!((machine.mapped(), machine.function.windows().len()), (expected, awake.into()), "{name}");
+    }
+}
+
+#[test]
+fn a_device_without_d1_stays_where_it_was() {
+    let mut machine = Machine::new(E1000E());
+    machine.set_u32(0x10, 0xc000_0000);
+    machine.set_u16(0x04, MEMORY);
+    for (state, parts) in [(1, 1), (3, 0), (1, 0), (2, 0), (0, 1)] {
+        machine.set_u16(0xcc, state);
+        let there = machine.mapped().iter().filter(|part| part.start() == 0xc000_0000).count();
+        assert_eq!(there, parts, "D{state}");
+    }
+}
+
+#[test]
+fn a_device_whose_power_state_cannot_be_read_is_asleep() {
+    let mut machine = nvme_at_c0000000();
+    machine.device.with(|state| state.gone = true);
+    machine.set_u16(0x44, 0);
+    assert_eq!((machine.mapped(), machine.function.windows()), (vec![], vec![]));
+    machine.function.reset();
+    machine.set_u32(0x10, 0xc000_0000);
+    machine.set_u16(0x04, MEMORY);
+    assert_eq!((machine.mapped(), machine.function.windows()), (vec![], vec![]), "not even after a reset");
+}
