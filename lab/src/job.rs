@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use crate::exec::quoted;
 use crate::qemu::{Device, Idle};
 
-/// `kill -9` of one of the VMM's processes.
+/// `kill -9` of one of the VMM's processes, or the host's unbinding of the disk's driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Strike {
     /// When, as `scripts/stress.sh` knows it: `start`, `boot`, `dma`, `idle`.
     pub moment: &'static str,
-    /// Whom: `main` or the role of a worker, shell text.
+    /// Whom: `main` or the role of a worker, shell text; `host` for the unbinding.
     pub victim: &'static str,
 }
 

@@ -12,6 +12,7 @@ mod kills;
 mod messages;
 mod reboots;
 mod revoke;
+mod taken;
 mod vfio;
 mod wire;
 
@@ -99,7 +100,7 @@ pub fn all(arch: Arch, gic: Gic, long: bool) -> Vec<Scenario> {
     let messages = if arch.messages_are_writes() { messages::all() } else { Vec::new() };
     // Six boots, and the emulated host itself has died of a guest's panic: not by day.
     let kexec = if arch.takes_kernels_from_files() && long { kexec::all() } else { Vec::new() };
-    let stress = [hostile::scenario(long || !arch.is_slow())].into_iter();
+    let stress = [hostile::scenario(long || !arch.is_slow()), taken::scenario()].into_iter();
     let stress = stress.chain(kills::all(long)).chain(reboots::all(long)).chain(kexec);
     let emulated =
         emulated::all().into_iter().chain(wire::all()).chain([data::scenario(), revoke::scenario()]);

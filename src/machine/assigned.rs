@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use base::{GuestRam, HostMemory};
+use devices::vfio_pci::{Lookout, Notice};
 use hypervisor::{VfioLink, Vm};
 use vfio::{AssignedDevice, Container, Device, DmaPerm, Group};
 
+use super::Outcome;
+use super::life::Control;
 use crate::plan::{DevicePlan, GroupPlan, Plan};
 use crate::process;
 
@@ -19,7 +22,7 @@ pub(crate) struct OpenDevice {
     pub plan: DevicePlan,
     /// For the process that drives it.
     pub fd: OwnedFd,
-    /// Main's own copy, for the undertaker.
+    /// Main's own copy, for the undertaker and the lookout.
     device: Arc<dyn AssignedDevice>,
 }
 
@@ -89,6 +92,18 @@ impl Assigned {
         })
     }
 
+    /// Ends the machine when the host wants a device back, or tells of its failure: no guest can give a device up yet, and
+    /// nothing that it reads from a failed one is worth anything.
+    ///
+    /// # Errors
+    /// The host has no descriptor or no thread left.
+    pub fn listen(&self, control: &Arc<Control>) -> Result<Lookout> {
+        let devices: Vec<_> = self.devices.iter().map(|open| open.device.clone()).collect();
+        let control = control.clone();
+        let tell = move |device: &str, notice| control.end(told(device, notice));
+        Lookout::start(&devices, tell).context("listen to what the host says about assigned devices")
+    }
+
     /// The way to stop all DMA of the machine, whoever has died.
     pub fn blocker(&self) -> Blocker {
         Blocker {
@@ -124,6 +139,25 @@ impl Blocker {
             if let Err(error) = device.reset() {
                 log::error!("{}: cannot be reset: {error}", device.name());
             }
+        }
+    }
+}
+
+/// Says what the host said of a device, and how the machine is to end for it.
+fn told(device: &str, notice: Notice) -> Outcome {
+    match notice {
+        Notice::Wanted => {
+            log::warn!(
+                "{device}: the host takes the device back (its driver is unbound, or it is removed); the machine ends"
+            );
+            Outcome::PowerOff
+        }
+        Notice::Failed => {
+            log::error!(
+                "{device}: the host reports an error of the device that cannot be corrected; the machine ends. The \
+                 host's kernel log names the error (AER); if it comes again, look at the card, its slot and its firmware"
+            );
+            Outcome::Crash
         }
     }
 }

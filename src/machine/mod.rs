@@ -99,9 +99,10 @@ pub fn run(
     let loaded = board::boot(&parts, config, plan, layout, &vcpus, files);
     loaded.with_context(|| format!("load the kernel {}", config.kernel.display()))?;
     let assigned = Assigned::open(plan, &parts.vm, &parts.ram)?;
+    let lookout = assigned.listen(&parts.control)?;
     let mut sandbox = Sandbox::new(config.sandbox)?;
     let built = pci::assemble((&parts, layout), plan, &assigned, emulated, &mut sandbox)?;
-    let mut running = Running::new(signals, parts, assigned, built, sandbox)?;
+    let mut running = Running::new((signals, lookout), parts, assigned, built, sandbox)?;
     running.open_to_users((&config.serial, serial), ends, listener)?;
     log::info!("the guest starts: {cpus} vCPUs, {} of RAM", base::bytes(running.parts.ram.size()));
     let outcome = vcpus::run(vcpus, &running.parts.control, &running.parts.buses)?;

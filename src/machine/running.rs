@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
 use devices::platform::SerialInput;
+use devices::vfio_pci::Lookout;
 use vm_control::Listener;
 
 use super::assigned::Assigned;
@@ -20,7 +21,8 @@ use crate::process::{Sandbox, Undertaker};
 
 /// A machine that is ready to run; dropped, it is taken down.
 pub(super) struct Running {
-    _signals: signals::Watch,
+    /// Whom the machine ends for: the user, and the host that wants a device back.
+    _ends: (signals::Watch, Lookout),
     console: Option<console::Input>,
     server: Option<control::Server>,
     built: Built,
@@ -39,7 +41,7 @@ impl Running {
     /// # Errors
     /// The host gives no thread.
     pub fn new(
-        signals: signals::Watch,
+        ends: (signals::Watch, Lookout),
         parts: Parts,
         assigned: Assigned,
         built: Built,
@@ -55,7 +57,7 @@ impl Running {
         let undertaker = children.map(|children| Undertaker::start(children, bury)).transpose()?;
         let workers = Workers { undertaker, threads };
         Ok(Running {
-            _signals: signals,
+            _ends: ends,
             console: None,
             server: None,
             built,

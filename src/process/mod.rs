@@ -7,8 +7,8 @@
 //! - a process for each assigned device: the device's descriptor; neither containers nor guest RAM;
 //! - a process for each other device: guest RAM, and what the device needs.
 //!
-//! Main keeps copies of containers and device descriptors for one purpose: when a worker dies, the undertaker empties and
-//! resets what it held.
+//! Main keeps copies of containers and device descriptors for two purposes: when a worker dies, the undertaker empties and
+//! resets what it held; and the kernel tells main when the host wants a device back.
 
 mod emulated;
 mod island;

@@ -31,7 +31,8 @@ pub struct Device {
     file: File,
     resettable: bool,
     regions: Vec<RegionInfo>,
-    irqs: [IrqInfo; 3],
+    /// In the order of [`PciIrq::ALL`], which is the kernel's.
+    irqs: [IrqInfo; PciIrq::ALL.len()],
 }
 
 impl Device {
@@ -52,7 +53,7 @@ impl Device {
         for index in 0..info.num_regions.min(VFIO_PCI_CONFIG_REGION_INDEX + 1) {
             regions.push(region_info(&file, index)?);
         }
-        let mut irqs = [IrqInfo::default(); 3];
+        let mut irqs = [IrqInfo::default(); PciIrq::ALL.len()];
         for irq in PciIrq::ALL.into_iter().filter(|irq| irq.index() < info.num_irqs) {
             let found = irq_info(&file, irq).map_err(|e| failed("read the interrupts", e))?;
             irqs[irq.index() as usize] = found;
@@ -88,8 +89,12 @@ fn region_info(file: &File, index: u32) -> Result<RegionInfo, VfioError> {
 fn irq_info(file: &File, irq: PciIrq) -> io::Result<IrqInfo> {
     let argsz = size_of::<vfio_irq_info>() as u32;
     let mut info = vfio_irq_info { argsz, index: irq.index(), ..Default::default() };
-    ioctl::with_mut(file, ioctl::VFIO_DEVICE_GET_IRQ_INFO(), &mut info)?;
-    Ok(IrqInfo::new(info.flags, info.count))
+    match ioctl::with_mut(file, ioctl::VFIO_DEVICE_GET_IRQ_INFO(), &mut info) {
+        Ok(_) => Ok(IrqInfo::new(info.flags, info.count)),
+        // A kind that this device does not have.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(IrqInfo::default()),
+        Err(error) => Err(error),
+    }
 }
 
 impl AssignedDevice for Device {

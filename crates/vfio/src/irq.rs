@@ -5,11 +5,12 @@ use std::os::fd::{AsRawFd, RawFd};
 use base::EventFd;
 use vfio_bindings::bindings::vfio::{
     VFIO_IRQ_INFO_EVENTFD, VFIO_IRQ_INFO_NORESIZE, VFIO_IRQ_SET_ACTION_MASK, VFIO_IRQ_SET_ACTION_TRIGGER,
-    VFIO_IRQ_SET_ACTION_UNMASK, VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_DATA_NONE, VFIO_PCI_INTX_IRQ_INDEX,
-    VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_MSIX_IRQ_INDEX,
+    VFIO_IRQ_SET_ACTION_UNMASK, VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_DATA_NONE, VFIO_PCI_ERR_IRQ_INDEX,
+    VFIO_PCI_INTX_IRQ_INDEX, VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_MSIX_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX,
 };
 
-/// A kind of interrupt. The kernel lets one of the three be enabled at a time.
+/// A kind of interrupt. Of the device's own three the kernel lets one be enabled at a time; the other two are the kernel's
+/// word about the device, of one vector each, and stand beside them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PciIrq {
     /// The level-triggered pin.
@@ -18,11 +19,15 @@ pub enum PciIrq {
     Msi,
     /// MSI-X.
     Msix,
+    /// An error of the device that cannot be corrected; PCI Express devices only.
+    Error,
+    /// The host wants the device back, and waits for it.
+    Request,
 }
 
 impl PciIrq {
-    /// All three, in the kernel's order.
-    pub const ALL: [PciIrq; 3] = [PciIrq::Intx, PciIrq::Msi, PciIrq::Msix];
+    /// All of them, in the kernel's order.
+    pub const ALL: [PciIrq; 5] = [PciIrq::Intx, PciIrq::Msi, PciIrq::Msix, PciIrq::Error, PciIrq::Request];
 
     /// The kernel's index.
     pub fn index(self) -> u32 {
@@ -30,6 +35,8 @@ impl PciIrq {
             PciIrq::Intx => VFIO_PCI_INTX_IRQ_INDEX,
             PciIrq::Msi => VFIO_PCI_MSI_IRQ_INDEX,
             PciIrq::Msix => VFIO_PCI_MSIX_IRQ_INDEX,
+            PciIrq::Error => VFIO_PCI_ERR_IRQ_INDEX,
+            PciIrq::Request => VFIO_PCI_REQ_IRQ_INDEX,
         }
     }
 }

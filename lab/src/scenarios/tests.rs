@@ -275,6 +275,30 @@ fn a_kill_must_happen_at_its_moment_and_end_the_machine_as_documented() {
 }
 
 #[test]
+fn a_disk_that_the_host_takes_back_must_be_let_go_with_a_word() {
+    const SAID: &str = "WARN 0000:01:00.0: the host takes the device back";
+    let taken = |exit, struck: Option<&str>, said: &str| Report {
+        exit: Some(exit),
+        struck: struck.map(str::to_owned),
+        said: said.into(),
+        ..good()
+    };
+    let cases = [
+        (taken(0, Some("boot host"), SAID), ""),
+        (taken(33, Some("boot host"), SAID), "exit code Some(33), expected 0"),
+        (taken(0, None, SAID), "has not got the disk back"),
+        (taken(0, Some("boot host"), "bye"), "did not say why"),
+        (Report { stalled: true, ..taken(0, Some("boot host"), SAID) }, "ran on"),
+        (Report { processes: Some(1), ..taken(0, Some("boot host"), SAID) }, "processes of the VMM"),
+    ];
+    for (report, expected) in cases {
+        let found = failures(&of("taken-back"), &report, &disk());
+        let right = if expected.is_empty() { found.is_empty() } else { found.len() == 1 };
+        assert!(right && found.join("").contains(expected), "{expected}: {found:?}");
+    }
+}
+
+#[test]
 fn a_run_of_rig_that_does_not_end_well_is_noticed() {
     let mut scenario = demo();
     scenario.guest.rig = vec!["one --times 2"];

@@ -1,6 +1,6 @@
 # Hooks of host.sh for hard ends of the VMM, and for a look at what its processes hold.
 
-# Whom `strike` kills, and when: set by kill_at, empty in an ordinary life.
+# Whom `strike` kills (`host`: nobody, the host takes the disk back), and when: set by kill_at, empty in an ordinary life.
 victim=
 moment=
 
@@ -16,7 +16,19 @@ pids_of() {
 vmm_processes() { grep -al -e '^worker ' -e '^mixvm' /proc/[0-9]*/cmdline 2>/dev/null | wc -l; }
 vmm_gone() { [ "$(vmm_processes)" = 0 ]; }
 
+# The host takes the disk back while the guest uses it, which holds up who asks until the VMM has let it go; then VFIO has it
+# again, for the next guest.
+take_back() {
+    (
+        echo "$NVME" >"/sys/bus/pci/devices/$NVME/driver/unbind" && fact struck "$moment" host
+        echo "$NVME" >/sys/bus/pci/drivers_probe
+    ) &
+    mark struck host "$moment"
+    moment=struck
+}
+
 strike() {
+    [ "$victim" != host ] || { take_back; return; }
     pids=$(pids_of "$victim")
     [ -n "$pids" ] || return 0
     kill -9 $pids && fact struck "$moment" "$victim"

@@ -17,11 +17,13 @@ mod host;
 mod interrupts;
 mod intx;
 mod layout;
+mod lookout;
 mod msi;
 mod msix;
 
 pub use error::VfioPciError;
 pub use function::{VfioPciDevice, VfioPciParts};
+pub use lookout::{Lookout, Notice};
 
 #[cfg(any(test, feature = "testkit"))]
 pub mod testing;

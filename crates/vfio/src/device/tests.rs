@@ -21,8 +21,8 @@ fn device(resettable: bool) -> Device {
         mappable: vec![Span::from_len(0, 0x800).unwrap()],
         msix_mappable: false,
     };
-    let irqs =
-        [IrqInfo::default(), IrqInfo { count: 2, eventfd: true, resizable: false }, IrqInfo::default()];
+    let mut irqs = [IrqInfo::default(); PciIrq::ALL.len()];
+    irqs[1] = IrqInfo { count: 2, eventfd: true, resizable: false };
     Device { name: "0000:01:00.0".into(), file, resettable, regions: vec![bar], irqs }
 }
 

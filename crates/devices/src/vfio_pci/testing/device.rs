@@ -5,14 +5,13 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-use base::MappedRegion;
+use base::{EventFd, MappedRegion};
 use data_model::Span;
 use sync::Mutex;
 use vfio::{AssignedDevice, IrqAction, IrqInfo, PciIrq, PciRegion, RegionInfo};
 
 use super::Image;
 use crate::pci::regs;
-use crate::vfio_pci::capabilities::walk;
 use crate::virtio::testkit::FakeMapper;
 
 /// What the device went through.
@@ -39,6 +38,8 @@ pub(crate) struct State {
     pub reset_unsupported: bool,
     /// Off the bus: no access is answered.
     pub gone: bool,
+    /// Where the kernel tells of errors, and that the device is wanted.
+    pub bells: Vec<(PciIrq, EventFd)>,
     /// Where the kernel finds power management.
     power: Option<usize>,
     /// Nothing may be mapped there when the device stops decoding: the guest's next access would fault in the host.
@@ -103,7 +104,7 @@ impl FakeDevice {
     pub fn new(image: Image) -> FakeDevice {
         let memory = File::from(rustix::fs::memfd_create("bars", rustix::fs::MemfdFlags::CLOEXEC).unwrap());
         memory.set_len(8 << 20).unwrap();
-        let power = walk(&image.config).iter().find(|found| found.id == regs::CAP_PM).map(|found| found.at);
+        let power = image.find(regs::CAP_PM);
         let state = State {
             power: power.filter(|at| at + 8 <= 0x100),
             config: image.config.clone(),
@@ -116,6 +117,28 @@ impl FakeDevice {
     /// Looks at, or changes, what the device went through.
     pub fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.state.lock())
+    }
+
+    /// Says what the kernel says of the device.
+    pub fn ring(&self, irq: PciIrq) {
+        self.with(|state| {
+            let bell = state.bells.iter().find(|(kind, _)| *kind == irq);
+            bell.unwrap().1.write(1).unwrap();
+        });
+    }
+
+    fn set_bell(&self, irq: PciIrq, action: IrqAction<'_>) -> io::Result<()> {
+        let mut state = self.state.lock();
+        if state.gone {
+            return errno(libc::ENODEV);
+        }
+        match action {
+            IrqAction::Trigger { start: 0, events: [Some(event)] } if self.irq(irq).count == 1 => {
+                state.bells.push((irq, event.try_clone()?));
+                Ok(())
+            }
+            _ => errno(libc::EINVAL),
+        }
     }
 
     fn trigger(&self, irq: PciIrq, start: usize, fds: &[Option<i32>]) -> io::Result<()> {
@@ -160,6 +183,8 @@ impl AssignedDevice for FakeDevice {
             PciIrq::Intx => (u32::from(self.image.config[0x3d] != 0), false),
             PciIrq::Msi => (self.image.msi, false),
             PciIrq::Msix => (self.image.msix, self.image.resizable),
+            PciIrq::Error => (self.image.find(regs::CAP_EXPRESS).is_some().into(), false),
+            PciIrq::Request => (1, false),
         };
         IrqInfo { count, eventfd: true, resizable }
     }
@@ -235,6 +260,7 @@ impl AssignedDevice for FakeDevice {
 
     fn set_irqs(&self, irq: PciIrq, action: IrqAction<'_>) -> io::Result<()> {
         match action {
+            _ if matches!(irq, PciIrq::Error | PciIrq::Request) => self.set_bell(irq, action),
             IrqAction::Trigger { start, events } => {
                 let fds: Vec<Option<i32>> =
                     events.iter().map(|event| event.map(AsRawFd::as_raw_fd)).collect();

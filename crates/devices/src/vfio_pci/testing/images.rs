@@ -3,6 +3,8 @@
 use data_model::Span;
 use vfio::RegionInfo;
 
+use crate::vfio_pci::capabilities::walk;
+
 /// A device to be made.
 #[derive(Clone)]
 pub(crate) struct Image {
@@ -22,6 +24,11 @@ impl Image {
         let mappable = Span::from_len(0, size).filter(|_| size >= 4096 && !is_io).into_iter().collect();
         let file_offset = (bar as u64) << 20;
         RegionInfo { size, file_offset, readable: true, writable: true, mappable, msix_mappable: true }
+    }
+
+    /// Where a capability is, as the kernel finds it.
+    pub fn find(&self, id: u8) -> Option<usize> {
+        walk(&self.config).iter().find(|found| found.id == id).map(|found| found.at)
     }
 
     fn put(&mut self, at: usize, bytes: &[u8]) {
