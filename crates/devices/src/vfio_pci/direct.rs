@@ -15,14 +15,26 @@ use super::layout::MsixPlace;
 use crate::pci::BarWindow;
 use crate::slots::{DirectMapping, MemoryMapper, SlotId};
 
+/// Exits from one try to the next of a part that is refused for long.
+const SELDOM: u32 = 1024;
+
 /// A part of a BAR, mapped into this process for as long as the device lives.
 struct Part {
     bar: u8,
     /// Offsets inside the BAR.
     area: Span,
     region: Arc<MappedRegion>,
-    /// Where it was last to be put, and its slot if the machine took it.
-    place: Option<(Span, Option<SlotId>)>,
+    /// Where it is in the guest, and its slot.
+    placed: Option<(Span, SlotId)>,
+    /// It belongs into the guest, and is trapped instead.
+    refused: Option<Refused>,
+}
+
+/// The machine's refusal to take a part.
+struct Refused {
+    span: Span,
+    /// Accesses to the part since, each with an exit.
+    exits: u32,
 }
 
 /// All parts of a device.
@@ -50,7 +62,7 @@ impl DirectParts {
                 let region = host.device.map(PciRegion::Bar(bar), area).map_err(|source| {
                     VfioPciError::Map { device: host.device.name().into(), bar, area, source }
                 })?;
-                parts.push(Part { bar, area, region: Arc::new(region), place: None });
+                parts.push(Part { bar, area, region: Arc::new(region), placed: None, refused: None });
             }
         }
         Ok(DirectParts { mapper, parts })
@@ -60,12 +72,14 @@ impl DirectParts {
     /// device: an access to a part that does not decode would end the guest.
     pub fn withdraw(&mut self, host: &Host, windows: &[BarWindow]) {
         for part in &mut self.parts {
-            let Some((at, slot)) = part.place else { continue };
-            if place_of(part, windows) == Some(at) {
+            let belongs = place_of(part, windows);
+            part.refused.take_if(|refused| belongs != Some(refused.span));
+            let Some((at, slot)) = part.placed else { continue };
+            if belongs == Some(at) {
                 continue;
             }
-            match slot.map_or(Ok(()), |slot| self.mapper.unmap(slot)) {
-                Ok(()) => part.place = None,
+            match self.mapper.unmap(slot) {
+                Ok(()) => part.placed = None,
                 Err(error) => {
                     host.complain(&format!("take BAR {} out of the guest at {at}", part.bar), &error)
                 }
@@ -73,21 +87,46 @@ impl DirectParts {
         }
     }
 
-    /// Puts every part where its BAR decodes. What the machine refuses stays trapped, and works all the same.
+    /// Puts every part where its BAR decodes. What the machine refuses stays trapped, works all the same, and is tried again:
+    /// another device may have been in the way, and have moved since.
     pub fn place(&mut self, host: &Host, windows: &[BarWindow]) {
         for part in &mut self.parts {
-            if part.place.is_some() {
-                continue;
+            if let (None, Some(span)) = (part.placed, place_of(part, windows)) {
+                part.put(&*self.mapper, host, span);
             }
-            let Some(span) = place_of(part, windows) else { continue };
-            let mapping = DirectMapping { span, region: part.region.clone(), offset: 0 };
-            let slot = self.mapper.map(mapping);
-            if let Err(error) = &slot {
-                host.complain(&format!("map BAR {} into the guest at {span}", part.bar), error);
-            }
-            part.place = Some((span, slot.ok()));
         }
     }
+
+    /// A trapped access: where it hits a part that was refused, the part is tried again now and then.
+    pub fn trapped(&mut self, host: &Host, bar: u8, offset: u64) {
+        for part in self.parts.iter_mut().filter(|part| part.bar == bar && part.area.contains(offset)) {
+            let Some(Refused { span, exits }) = &mut part.refused else { continue };
+            *exits = exits.wrapping_add(1);
+            if is_due(*exits) {
+                let span = *span;
+                part.put(&*self.mapper, host, span);
+            }
+        }
+    }
+}
+
+impl Part {
+    /// Puts it at `span`. A refusal is told once for each place.
+    fn put(&mut self, mapper: &dyn MemoryMapper, host: &Host, span: Span) {
+        match mapper.map(DirectMapping { span, region: self.region.clone(), offset: 0 }) {
+            Ok(slot) => (self.placed, self.refused) = (Some((span, slot)), None),
+            Err(_) if self.refused.is_some() => {}
+            Err(error) => {
+                host.complain(&format!("map BAR {} into the guest at {span}", self.bar), &error);
+                self.refused = Some(Refused { span, exits: 0 });
+            }
+        }
+    }
+}
+
+/// Whether a part is tried again after so many exits: soon at first, then so seldom that nobody notices.
+fn is_due(exits: u32) -> bool {
+    exits.is_power_of_two() || exits.is_multiple_of(SELDOM)
 }
 
 /// Where a part belongs at present.

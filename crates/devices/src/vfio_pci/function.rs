@@ -135,6 +135,7 @@ impl PciFunction for VfioPciDevice {
         let answered =
             self.interrupts.msix.as_ref().is_some_and(|msix| msix.read(&self.host, bar, offset, data));
         if !answered {
+            self.direct.trapped(&self.host, bar, offset);
             self.host.read(PciRegion::Bar(bar), offset, data);
         }
     }
@@ -143,6 +144,7 @@ impl PciFunction for VfioPciDevice {
         let taken =
             self.interrupts.msix.as_mut().is_some_and(|msix| msix.write(&self.host, bar, offset, data));
         if !taken {
+            self.direct.trapped(&self.host, bar, offset);
             self.host.write(PciRegion::Bar(bar), offset, data);
         }
     }

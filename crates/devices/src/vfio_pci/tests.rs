@@ -5,4 +5,5 @@ mod fuzz;
 mod life;
 mod msi;
 mod msix;
+mod refused;
 mod registers;

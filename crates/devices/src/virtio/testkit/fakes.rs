@@ -136,6 +136,8 @@ pub struct FakeMapper {
     maps: Mutex<(u32, BTreeMap<u32, DirectMapping>)>,
     /// When set, mapping fails.
     pub refuse: AtomicBool,
+    /// How often it was to map something.
+    pub asked: AtomicU32,
 }
 
 impl FakeMapper {
@@ -148,6 +150,7 @@ impl FakeMapper {
 impl MemoryMapper for FakeMapper {
     fn map(&self, mapping: DirectMapping) -> io::Result<SlotId> {
         let mut maps = self.maps.lock();
+        self.asked.fetch_add(1, Ordering::Relaxed);
         if self.refuse.load(Ordering::Relaxed)
             || maps.1.values().any(|other| other.span.overlaps(&mapping.span))
         {
