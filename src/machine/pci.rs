@@ -143,7 +143,11 @@ impl Builder<'_> {
                     mapper: Some(mapper.clone()),
                     ..self.services(open.plan.guest, port.at.device())?
                 };
-                let setup = Setup::Assigned { host: open.plan.host, guest: open.plan.guest };
+                let setup = Setup::Assigned {
+                    host: open.plan.host,
+                    guest: open.plan.guest,
+                    ports: board::PORTS.is_some(),
+                };
                 let fds = vec![process::copy(&open.fd)?];
                 let function = self
                     .sandbox

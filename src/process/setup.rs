@@ -15,6 +15,8 @@ pub enum Setup {
         host: HostBdf,
         /// In the guest.
         guest: Bdf,
+        /// Whether the machine has a port space.
+        ports: bool,
     },
     /// An emulated device that is not behind the virtual IOMMU. Descriptors: guest RAM, then its own.
     Emulated {

@@ -99,7 +99,7 @@ fn build(setup: &Setup, fds: Vec<OwnedFd>) -> Result<(Tube, Built)> {
 
 fn build_device(setup: &Setup, services: &Services, first: OwnedFd, rest: Vec<OwnedFd>) -> Result<Built> {
     match setup {
-        Setup::Assigned { host, guest } => {
+        Setup::Assigned { host, guest, ports } => {
             let device = Arc::new(vfio::Device::from_fd(&host.to_string(), first)?);
             let shared = Arc::new(services.clone());
             let parts = VfioPciParts {
@@ -107,6 +107,7 @@ fn build_device(setup: &Setup, services: &Services, first: OwnedFd, rest: Vec<Ow
                 requester: *guest,
                 msi: shared.clone(),
                 line: Some(shared.clone()),
+                ports: *ports,
                 mapper: shared,
             };
             let function = Box::new(VfioPciDevice::new(parts)?);

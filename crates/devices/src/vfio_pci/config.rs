@@ -29,6 +29,15 @@ pub(super) struct Effects {
     pub power: Option<u8>,
 }
 
+/// What leads from the machine to a function besides memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wires {
+    /// An interrupt line.
+    pub intx: bool,
+    /// A port space.
+    pub ports: bool,
+}
+
 /// The space.
 pub(super) struct GuestConfig {
     space: ConfigSpace,
@@ -37,7 +46,7 @@ pub(super) struct GuestConfig {
 
 impl GuestConfig {
     /// Reads the device's space and works the guest's view out.
-    pub fn new(host: &Host, intx: bool) -> Result<GuestConfig, VfioPciError> {
+    pub fn new(host: &Host, wires: Wires) -> Result<GuestConfig, VfioPciError> {
         let device = &host.device;
         let name = || device.name().to_owned();
         let failed = |source| VfioPciError::Config { device: name(), source };
@@ -48,17 +57,25 @@ impl GuestConfig {
         if header != 0 {
             return Err(VfioPciError::Header { device: name(), header });
         }
-        let facts = facts(host, intx);
+        let facts = facts(host, wires.intx);
         let layout = Layout::new(&physical, &facts);
         let mut config = GuestConfig { space: ConfigSpace::device(&Identity::default()), layout };
         config.space.set(0, &config.layout.image);
-        config.add_bars(&physical, &facts, host)?;
+        config.add_bars(&physical, &facts, host, wires.ports)?;
         config.allow_interrupts();
         config.space.seal();
         Ok(config)
     }
 
-    fn add_bars(&mut self, physical: &[u8], facts: &Facts, host: &Host) -> Result<(), VfioPciError> {
+    /// Without ports a BAR of them reads as one that does not exist: Linux does not enable a device at all for a driver that
+    /// asks for every resource, when one of them has no place.
+    fn add_bars(
+        &mut self,
+        physical: &[u8],
+        facts: &Facts,
+        host: &Host,
+        ports: bool,
+    ) -> Result<(), VfioPciError> {
         let mut upper_half = false;
         for (bar, size) in (0u8..).zip(facts.bars) {
             if std::mem::take(&mut upper_half) || size == 0 {
@@ -68,6 +85,9 @@ impl GuestConfig {
             let register =
                 u32::from_le_bytes([physical[at], physical[at + 1], physical[at + 2], physical[at + 3]]);
             let kind = BarKind::from_bits(register & 0xf);
+            if kind.is_io() && !ports {
+                continue;
+            }
             let least = if kind.is_io() { 4 } else { 16 };
             let bad = || VfioPciError::Bar { device: host.device.name().into(), bar, size, register };
             let rounded = size.max(least).checked_next_power_of_two().ok_or_else(bad)?;

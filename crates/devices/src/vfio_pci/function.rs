@@ -8,7 +8,7 @@ use std::sync::Arc;
 use data_model::Bdf;
 use vfio::{AssignedDevice, PciRegion};
 
-use super::config::{D3_HOT, GuestConfig};
+use super::config::{D3_HOT, GuestConfig, Wires};
 use super::direct::DirectParts;
 use super::error::VfioPciError;
 use super::host::Host;
@@ -30,6 +30,8 @@ pub struct VfioPciParts {
     pub msi: Arc<dyn MsiController>,
     /// Its INTx line; without one the guest sees no interrupt pin.
     pub line: Option<Arc<dyn IrqLine>>,
+    /// Whether the machine has a port space; without one the guest sees no BAR of ports.
+    pub ports: bool,
     /// Maps its BARs into the guest.
     pub mapper: Arc<dyn MemoryMapper>,
 }
@@ -52,7 +54,8 @@ impl VfioPciDevice {
     pub fn new(parts: VfioPciParts) -> Result<VfioPciDevice, VfioPciError> {
         let host = Host::new(parts.device);
         host.quiesce();
-        let config = GuestConfig::new(&host, parts.line.is_some())?;
+        let wires = Wires { intx: parts.line.is_some(), ports: parts.ports };
+        let config = GuestConfig::new(&host, wires)?;
         let direct = DirectParts::new(&host, parts.mapper, config.msix().as_ref())?;
         let intx = parts.line.filter(|_| config.has_intx()).map(Intx::new).transpose();
         let intx =

@@ -28,6 +28,15 @@ impl Machine {
     }
 
     pub fn try_with(device: FakeDevice) -> Result<Machine, VfioPciError> {
+        Machine::build(device, true)
+    }
+
+    /// In a machine that has no port space.
+    pub fn without_ports(image: Image) -> Machine {
+        Machine::build(FakeDevice::new(image), false).unwrap()
+    }
+
+    fn build(device: FakeDevice, ports: bool) -> Result<Machine, VfioPciError> {
         let device = Arc::new(device);
         let (msi, line, mapper) =
             (Arc::<FakeMsiController>::default(), Arc::<FakeLine>::default(), Arc::<FakeMapper>::default());
@@ -37,6 +46,7 @@ impl Machine {
             requester: Bdf::new(1, 0, 0).unwrap(),
             msi: msi.clone(),
             line: Some(line.clone()),
+            ports,
             mapper: mapper.clone(),
         })?;
         Ok(Machine { device, msi, line, mapper, function })

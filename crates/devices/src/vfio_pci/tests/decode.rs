@@ -179,3 +179,17 @@ fn a_device_whose_power_state_cannot_be_read_is_asleep() {
     machine.set_u16(0x04, MEMORY);
     assert_eq!((machine.mapped(), machine.function.windows()), (vec![], vec![]), "not even after a reset");
 }
+
+#[test]
+fn without_a_port_space_there_is_no_bar_of_ports_and_the_others_are_as_ever() {
+    let mut machine = Machine::without_ports(E1000E());
+    let expected = [0xfffe_0000, 0xffff_0000, 0, 0xffff_c008];
+    for (bar, size) in (0u16..).zip(expected) {
+        machine.set_u32(0x10 + 4 * bar, u32::MAX);
+        assert_eq!(machine.u32(0x10 + 4 * bar), size, "BAR {bar}");
+        machine.set_u32(0x10 + 4 * bar, 0xc000_0000 + (u32::from(bar) << 20));
+    }
+    machine.set_u16(0x04, IO | MEMORY);
+    let windows: Vec<u8> = machine.function.windows().iter().map(|window| window.bar).collect();
+    assert_eq!(windows, [0, 1, 3]);
+}
