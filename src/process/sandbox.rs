@@ -47,8 +47,8 @@ impl Wiring {
     pub fn new(patience: Duration) -> Result<Wiring> {
         let (main, device_end) = Tube::pair().context("make a tube")?;
         let (services, client_end) = Tube::pair().context("make a tube")?;
-        main.set_limit(patience)?;
-        Ok(Wiring { function: Arc::new(Mutex::new(main)), device_end, services, client_end })
+        let function = Arc::new(Mutex::new(main.with_limit(patience)));
+        Ok(Wiring { function, device_end, services, client_end })
     }
 }
 

@@ -34,5 +34,5 @@ pub use processors::{thread_time, usable_processors};
 pub use rarely::Rarely;
 pub use registers::Word;
 pub use tap::{TapError, open_tap, switch_tap_queue};
-pub use tube::{MAX_FDS, MAX_MESSAGE, Received, Tube};
+pub use tube::{MAX_FDS, MAX_MESSAGE, Received, Terms, Tube};
 pub use vmm_sys_util::eventfd::EventFd;
