@@ -16,7 +16,7 @@ use super::setup::Setup;
 use super::worker::worker_thread;
 use crate::config::SandboxConfig;
 
-/// A device that does not answer for so long counts as dead. A reset of a PCI function takes up to a second or two.
+/// A device that does not answer for so long counts as dead. What may reset one has longer: `RemoteFunction` knows.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long the kernel may take to find, clear and pin a GiB of guest memory, on a slow and busy host.

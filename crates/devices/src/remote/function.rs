@@ -3,12 +3,19 @@
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
-use base::Tube;
+use base::{Terms, Tube};
 use sync::Mutex;
 
 use super::message::{FunctionAnswer, FunctionQuestion};
 use crate::pci::{BarWindow, PciFunction};
+
+/// How long a function may take that is perhaps reset, or put to another power state. The kernel waits up to a minute for an
+/// assigned device to come back, and where it does not, for a second way of resetting it as long again.
+const RESET: Duration = Duration::from_secs(150);
+/// Bytes of an answer about registers; that about windows is the longest.
+const MOST_BYTES: usize = 256;
 
 /// A function whose registers are in another process.
 pub struct RemoteFunction {
@@ -29,7 +36,9 @@ impl RemoteFunction {
         if self.dead {
             return None;
         }
-        match self.tube.lock().ask(question, &[]) {
+        let terms = Terms { limit: patience(question), most: MOST_BYTES };
+        let answer = self.tube.lock().ask_on(terms, question);
+        match answer {
             Ok(answer) => Some(answer.value),
             Err(error) => {
                 log::error!("{}: its process does not answer any more: {error}", self.name);
@@ -54,6 +63,14 @@ impl RemoteFunction {
         if let Some(FunctionAnswer::Windows(windows)) = self.ask(question) {
             self.windows = windows;
         }
+    }
+}
+
+/// How long the answer may take, if not as long as every answer on the tube.
+fn patience(question: &FunctionQuestion) -> Duration {
+    match question {
+        FunctionQuestion::Reset | FunctionQuestion::ConfigWrite { .. } => RESET,
+        _ => Duration::ZERO,
     }
 }
 

@@ -1,12 +1,13 @@
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use base::Tube;
 use data_model::{Bdf, Span};
 use sync::Mutex;
 
-use super::{LocalServices, RemoteFunction, Services, serve_function, serve_services};
+use super::{FunctionAnswer, LocalServices, RemoteFunction, Services, serve_function, serve_services};
 use crate::irq::{IrqLine, MsiController, MsiMessage};
 use crate::pci::{PciFunction, regs};
 use crate::slots::{DirectMapping, Doorbells, MemoryMapper, SlotId};
@@ -164,4 +165,25 @@ fn the_line_is_bound_once() {
     assert!(IrqLine::bind(&rig.services, &trigger, &resample).is_err());
     IrqLine::unbind(&rig.services, &trigger, &resample).unwrap();
     assert_eq!(rig.line.bound(), 0);
+}
+
+#[test]
+fn what_may_reset_a_device_may_take_as_long_as_the_kernel_waits_for_it() {
+    type Access = fn(&mut RemoteFunction);
+    let cases: [(&str, Access, bool); 5] = [
+        ("reset", |function| function.reset(), true),
+        ("write of a register", |function| function.config_write(0x78, &[0, 0x80]), true),
+        ("read of a register", |function| function.config_read(0, &mut [0; 4]), false),
+        ("read of a BAR", |function| function.bar_read(0, 0, &mut [0; 4]), false),
+        ("write of a BAR", |function| function.bar_write(0, 0, &[0; 4]), false),
+    ];
+    for (name, access, waits) in cases {
+        let (main, device) = Tube::pair().unwrap();
+        // No time at all: only who has more than the tube's own limit gets as far as the answer.
+        let tube = Arc::new(Mutex::new(main.with_limit(Duration::ZERO)));
+        let answer = FunctionAnswer::Windows(Vec::new());
+        device.send(&answer, &[]).unwrap();
+        access(&mut RemoteFunction::new("hurried".into(), tube.clone()));
+        assert_eq!(device.send(&answer, &[]).is_ok(), waits, "{name}: whether the connection stands");
+    }
 }
