@@ -1,11 +1,12 @@
 //! `rig CHECK …`: checks and measurements of VFIO, made by a process on a host or in a guest.
 //!
-//! `kernel-diff` and `oracle` hold the kernel and the product's own use of it against models; inside a guest `in-guest` and
-//! `space` are a user of VFIO, `hostile` and `revoke` drive virtio devices themselves; `map-bench`, `read-bench` and `exit-bench` measure;
+//! `kernel-diff` and `oracle` hold the kernel and the product's own use of it against models; inside a guest `in-guest`,
+//! `awkward` and `space` are users of VFIO, `hostile` and `revoke` drive virtio devices themselves; `map-bench`, `read-bench` and `exit-bench` measure;
 //! `hold-vm` keeps an emulated host alive. Runs as root; the exit code says whether all went well.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "the figures are its output")]
 
+mod awkward;
 mod bench;
 mod binding;
 mod death;
@@ -129,6 +130,12 @@ enum Check {
         #[arg(long)]
         with_network_card: bool,
     },
+    /// Inside a guest: an access to a device that no monitor can answer ends the process that makes it, and nothing else
+    Awkward {
+        /// Be that process
+        #[arg(long, value_name = "ADDRESS", hide = true)]
+        victim: Option<String>,
+    },
     /// Inside a guest: pages all over the space of addresses are refused by the kernel or live for the NVMe disk
     Space {
         /// The same seed tries the same pages
@@ -161,6 +168,8 @@ fn main() -> ExitCode {
             kexec::run(&kernel, &initrd, &command_line, when_it_panics)
         }
         Check::InGuest { rounds, with_network_card } => in_guest::run(rounds, with_network_card).map(passed),
+        Check::Awkward { victim: None } => awkward::run().map(passed),
+        Check::Awkward { victim: Some(address) } => awkward::suffer(&address),
         Check::Space { seed } => space::run(seed).map(passed),
         Check::MapBench(bench) => bench.run(),
         Check::ReadBench(bench) => bench.run(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use hypervisor::{Exit, ExitHandler, Vcpu, VcpuKicker};
+use hypervisor::{Exit, ExitHandler, Unanswerable, Vcpu, VcpuKicker};
 
 use super::life::{Control, Halting, Kick};
 use super::{Buses, Outcome};
@@ -52,7 +52,7 @@ impl Drop for EndOnPanic<'_> {
 }
 
 fn serve(mut vcpu: Vcpu, control: &Control, buses: &Buses) {
-    let mut exits = Exits(buses);
+    let mut exits = Exits { buses, complained: false };
     loop {
         let outcome = match vcpu.run(&mut exits) {
             Ok(Exit::Continue) => continue,
@@ -107,22 +107,32 @@ impl Halting for Processor<'_> {
 }
 
 /// Hands accesses to the buses. Where nobody answers, reads are all ones and writes are lost, as on real buses.
-struct Exits<'a>(&'a Buses);
+struct Exits<'a> {
+    buses: &'a Buses,
+    complained: bool,
+}
 
 impl ExitHandler for Exits<'_> {
     fn mmio_read(&mut self, gpa: u64, data: &mut [u8]) {
-        self.0.memory.read(gpa, data);
+        self.buses.memory.read(gpa, data);
     }
 
     fn mmio_write(&mut self, gpa: u64, data: &[u8]) {
-        self.0.memory.write(gpa, data);
+        self.buses.memory.write(gpa, data);
     }
 
     fn port_in(&mut self, port: u16, data: &mut [u8]) {
-        self.0.ports.read(port.into(), data);
+        self.buses.ports.read(port.into(), data);
     }
 
     fn port_out(&mut self, port: u16, data: &[u8]) {
-        self.0.ports.write(port.into(), data);
+        self.buses.ports.write(port.into(), data);
+    }
+
+    fn unanswerable(&mut self, access: Unanswerable) {
+        // A process of the guest can go on like this for ever.
+        if !std::mem::replace(&mut self.complained, true) {
+            log::warn!("{access}: the guest gets a fault; later ones of this processor are not told");
+        }
     }
 }

@@ -2,6 +2,8 @@
 // UNSAFETY: maps memory and takes descriptors over; each block says why it is sound.
 #![allow(unsafe_code)]
 
+#[cfg(feature = "awkward")]
+mod awkward;
 mod event;
 mod faults;
 mod guest_memory;

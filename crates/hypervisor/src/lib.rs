@@ -35,6 +35,6 @@ pub use line::Line;
 pub use memory::{DeviceMapping, MemoryError, MemorySink, SlotId};
 pub use msi::MsiGsi;
 pub use routes::{Route, Target, Wiring};
-pub use vcpu::{Exit, ExitHandler, Fault, Stuck, Vcpu, VcpuError};
+pub use vcpu::{Exit, ExitHandler, Fault, Stuck, Unanswerable, Vcpu, VcpuError};
 pub use vfio::VfioLink;
 pub use vm::{Vm, VmConfig, VmError};

@@ -11,9 +11,11 @@ use thiserror::Error;
 use crate::kick::{KickState, VcpuKicker};
 use crate::vm::{Handle, Vm};
 
+const RUN: &str = "KVM_RUN";
+
 /// Why a processor could not be made, set up or run.
 #[derive(Debug, Error)]
-#[error("processor {id}: {call}: {source}{}", place(*.pc))]
+#[error("processor {id}: {call}: {source}{}{}", place(*.pc), hint(call, source))]
 pub struct VcpuError {
     /// Number of the processor.
     pub id: u32,
@@ -40,6 +42,29 @@ pub trait ExitHandler {
 
     /// The guest writes 1, 2 or 4 bytes to an x86 port.
     fn port_out(&mut self, _port: u16, _data: &[u8]) {}
+
+    /// The guest has made an access that nobody can answer, and got a fault for it.
+    fn unanswerable(&mut self, access: Unanswerable);
+}
+
+/// An access to a device by an instruction that KVM cannot take apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unanswerable {
+    /// Number of the processor.
+    pub id: u32,
+    /// Guest program counter, where known.
+    pub pc: Option<u64>,
+}
+
+impl fmt::Display for Unanswerable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = place(self.pc);
+        write!(
+            f,
+            "processor {} reaches a device with an instruction that KVM cannot take apart{place}",
+            self.id
+        )
+    }
 }
 
 /// What KVM could not go on with.
@@ -100,6 +125,17 @@ impl fmt::Display for Stuck {
             Fault::Unexpected { reason } => write!(f, "unexpected KVM exit {reason}")?,
         }
         f.write_str(&place(self.pc))
+    }
+}
+
+/// What is behind an error that says little.
+fn hint(call: &str, source: &io::Error) -> &'static str {
+    match source.raw_os_error() {
+        Some(libc::ENOSYS) if call == RUN => {
+            ": the guest reaches a device with an instruction that KVM cannot take apart, \
+             and only KVM of Linux 5.5 or later can give it a fault for that"
+        }
+        _ => "",
     }
 }
 
@@ -193,7 +229,12 @@ impl Vcpu {
             Ok(_) => Fault::Unexpected { reason: self.fd.get_kvm_run().exit_reason },
             Err(errno) => return self.run_refused(errno.into()),
         };
-        Ok(Exit::InternalError(Stuck { id: self.id, fault, pc: self.pc() }))
+        let (id, pc) = (self.id, self.pc());
+        if self.fault_back(&fault)? {
+            handler.unanswerable(Unanswerable { id, pc });
+            return Ok(Exit::Continue);
+        }
+        Ok(Exit::InternalError(Stuck { id, fault, pc }))
     }
 
     fn run_refused(&self, source: io::Error) -> Result<Exit, VcpuError> {
@@ -201,7 +242,7 @@ impl Vcpu {
             Some(libc::EINTR) => Ok(self.interrupted()),
             // A processor that waited to be started was started.
             Some(libc::EAGAIN) => Ok(Exit::Continue),
-            _ => Err(VcpuError { id: self.id, call: "KVM_RUN", pc: self.pc(), source }),
+            _ => Err(VcpuError { id: self.id, call: RUN, pc: self.pc(), source }),
         }
     }
 

@@ -4,8 +4,8 @@ use super::Scenario;
 use crate::arch::Arch;
 use crate::qemu::Device;
 
-/// From the kernel's driver to VFIO and back, and pages all over the space of addresses.
-const RIG: [&str; 2] = ["in-guest --rounds 10", "space"];
+/// From the kernel's driver to VFIO and back, pages all over the space of addresses, and what may end one process only.
+const RIG: [&str; 3] = ["awkward", "in-guest --rounds 10", "space"];
 
 /// All of them.
 pub(super) fn all(arch: Arch) -> Vec<Scenario> {

@@ -11,6 +11,7 @@ use kvm_ioctls::{DeviceFd, VmFd};
 use vmm_sys_util::ioctl::ioctl_with_mut_ref;
 use vmm_sys_util::ioctl_iowr_nr;
 
+use super::abort;
 use crate::kvm::{Kvm, OpenError};
 use crate::routes::Wiring;
 use crate::vm::{VmConfig, VmError};
@@ -86,7 +87,8 @@ impl Chips {
     /// A GIC is initialized later.
     pub(crate) const READY_AT_ONCE: bool = false;
 
-    pub(crate) fn new(_host: &Kvm, fd: &VmFd, config: &VmConfig) -> Result<Chips, VmError> {
+    pub(crate) fn new(host: &Kvm, fd: &VmFd, config: &VmConfig) -> Result<Chips, VmError> {
+        abort::take_over(host, fd)?;
         let GicConfig { layout, irqs } = config.gic;
         if !irqs.is_multiple_of(32) || !(64..=992).contains(&irqs) {
             return Err(VmError::new("number of GIC interrupts", io::ErrorKind::InvalidInput.into()));

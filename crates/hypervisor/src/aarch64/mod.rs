@@ -1,5 +1,6 @@
 //! What is particular to aarch64: the GIC and the state in which a kernel is entered.
 
+mod abort;
 mod gic;
 mod vcpu;
 

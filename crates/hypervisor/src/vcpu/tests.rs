@@ -1,6 +1,6 @@
 use kvm_bindings::{kvm_run, kvm_run__bindgen_ty_1__bindgen_ty_4 as PortExit};
 
-use super::{ExitHandler, Fault, Stuck, internal, port_io};
+use super::{ExitHandler, Fault, RUN, Stuck, Unanswerable, VcpuError, internal, port_io};
 
 #[derive(Default)]
 struct Ports(Vec<(u16, Vec<u8>)>);
@@ -18,6 +18,8 @@ impl ExitHandler for Ports {
     fn port_out(&mut self, port: u16, data: &[u8]) {
         self.0.push((port, data.to_vec()));
     }
+
+    fn unanswerable(&mut self, _access: Unanswerable) {}
 }
 
 /// A `kvm_run` followed by the page with the elements, as the kernel lays it out.
@@ -72,4 +74,19 @@ fn internal_errors_carry_what_the_kernel_told() {
 
     run.__bindgen_anon_1.internal.ndata = 1000;
     assert!(matches!(internal(&run), Fault::Internal { data, .. } if data.len() == 16));
+}
+
+#[test]
+fn a_kvm_that_can_do_nothing_about_an_access_is_told_from_other_failures() {
+    let text = |call, errno| {
+        let source = std::io::Error::from_raw_os_error(errno);
+        VcpuError { id: 2, call, pc: Some(0x8000), source }.to_string()
+    };
+    for (call, errno, told) in
+        [(RUN, libc::ENOSYS, true), (RUN, libc::EFAULT, false), ("KVM_SET_SREGS", libc::ENOSYS, false)]
+    {
+        let text = text(call, errno);
+        assert!(text.contains(call) && text.contains("0x8000"), "{text}");
+        assert_eq!(text.contains("cannot take apart") && text.contains("Linux 5.5"), told, "{text}");
+    }
 }

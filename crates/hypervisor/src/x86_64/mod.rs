@@ -2,6 +2,7 @@
 
 mod chips;
 mod cpuid;
+mod undefined;
 mod vcpu;
 
 pub(crate) use chips::{Chips, MAX_VCPUS, MODULE, NEEDED, RESERVED};

@@ -9,8 +9,8 @@ use vm_memory::{Bytes, GuestAddress};
 
 use super::LongModeEntry;
 use crate::{
-    DeviceMapping, Exit, ExitHandler, Kvm, MemoryError, Vcpu, VcpuKicker, VfioLink, Vm, VmConfig, VmError,
-    install_signal_handler,
+    DeviceMapping, Exit, ExitHandler, Kvm, MemoryError, Unanswerable, Vcpu, VcpuKicker, VfioLink, Vm,
+    VmConfig, VmError, install_signal_handler,
 };
 
 const CODE: u64 = 0x1000;
@@ -84,6 +84,10 @@ impl ExitHandler for Log {
             kicker.kick();
         }
     }
+
+    fn unanswerable(&mut self, access: Unanswerable) {
+        self.seen.push(format!("unanswerable at {:x?}", access.pc));
+    }
 }
 
 /// Runs to the first exit that is not an access; `None`, and a word on stderr, where KVM cannot run even this.
@@ -147,6 +151,29 @@ fn a_guest_reaches_ports_mmio_and_doorbells() {
     assert_eq!(log.seen, want);
     assert_eq!(doorbell.read().unwrap(), 1);
     vm.unbind_doorbell(0x2_0020, &doorbell).unwrap();
+}
+
+#[test]
+fn an_access_that_kvm_cannot_emulate_is_an_undefined_instruction_to_the_guest() {
+    let Some((vm, ram)) = machine(1) else { return };
+    #[rustfmt::skip]
+    let code = [
+        0xb8, 0x00, 0x20, // mov ax, 0x2000
+        0x8e, 0xd8,       // mov ds, ax
+        0xe6, 0xff,       // out 0xff, al        shows that guests run here
+        0xd9, 0x07,       // fld dword [bx]      no device register is read like this
+        0xe6, 0x10,       // out 0x10, al        not reached
+        0xe6, 0xff,       // out 0xff, al        where the fault leads
+        0xeb, 0xfe,       // jmp .
+    ];
+    let mut vcpu = real_mode(&vm, &ram, &code);
+    let handler = u32::try_from(CODE).unwrap() + 11;
+    ram.mem.write_slice(&handler.to_le_bytes(), GuestAddress(6 * 4)).unwrap();
+    let mut log = Log { kicker: Some(vcpu.kicker()), ..Log::default() };
+    let Some(exit) = run(&mut vcpu, &mut log) else { return };
+    assert_eq!((exit, std::mem::take(&mut log.seen)), (Exit::Interrupted, vec!["out 0xff [0]".to_owned()]));
+    assert_eq!(run(&mut vcpu, &mut log), Some(Exit::Interrupted));
+    assert_eq!(log.seen, ["unanswerable at Some(1007)", "out 0xff [0]"]);
 }
 
 #[test]
