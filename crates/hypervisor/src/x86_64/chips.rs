@@ -1,13 +1,20 @@
 //! The chips of a PC, all in the kernel: PICs, IOAPIC, local APICs, PIT; and the pages that KVM wants for itself.
 
+use std::io;
+
 use data_model::Span;
 use kvm_bindings as kvm;
 use kvm_ioctls::VmFd;
+use vmm_sys_util::ioctl::ioctl_with_ref;
+use vmm_sys_util::ioctl_io_nr;
 
 use super::cpuid;
 use crate::kvm::{Kvm, OpenError};
 use crate::routes::Wiring;
 use crate::vm::{VmConfig, VmError};
+
+// kvm-ioctls has no such call.
+ioctl_io_nr!(KVM_REINJECT_CONTROL, kvm::KVMIO, 0x71);
 
 /// The module to load where KVM is absent.
 pub(crate) const MODULE: &str = "kvm_intel` or `modprobe kvm_amd";
@@ -50,6 +57,9 @@ impl Chips {
         // The dummy speaker answers port 0x61, which kernels use to calibrate their clock.
         let pit = kvm::kvm_pit_config { flags: kvm::KVM_PIT_SPEAKER_DUMMY, ..Default::default() };
         fd.create_pit2(pit).map_err(failed("KVM_CREATE_PIT2"))?;
+        if host.extension(kvm::KVM_CAP_REINJECT_CONTROL) > 0 {
+            drop_missed_ticks(fd).map_err(|e| VmError::new("KVM_REINJECT_CONTROL", e))?;
+        }
         let tsc_deadline = host.extension(kvm::KVM_CAP_TSC_DEADLINE_TIMER) > 0;
         let topology = cpuid::Topology { cpus: config.vcpus, tsc_deadline };
         Ok(Chips { cpuid: host.supported_cpuid()?, topology })
@@ -67,6 +77,18 @@ impl Chips {
     /// Local APICs do not know device ids.
     pub(crate) fn devids(&self) -> bool {
         false
+    }
+}
+
+/// Ticks of the PIT that the guest was too slow for are lost, and not made up for. To make up for them KVM must see each end of
+/// interrupt, so on AMD every processor would do without AVIC, which delivers interrupts without an exit. Kernels that keep time
+/// by other clocks lose nothing.
+fn drop_missed_ticks(fd: &VmFd) -> io::Result<()> {
+    let control = kvm::kvm_reinject_control { pit_reinject: 0, ..Default::default() };
+    // SAFETY: the kernel reads this structure and changes nothing but the PIT, which exists.
+    match unsafe { ioctl_with_ref(fd, KVM_REINJECT_CONTROL(), &control) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

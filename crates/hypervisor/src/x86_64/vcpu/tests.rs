@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use base::{EventFd, GuestRam, MappedRegion};
 use data_model::Span;
@@ -261,6 +262,36 @@ fn lines_reach_the_chips() {
     line.bind(&trigger, &resample).unwrap();
     line.unbind(&trigger).unwrap();
     assert!(line.unbind(&trigger).is_ok(), "the kernel does not mind");
+}
+
+/// With reinjection a tick that nobody has acknowledged holds all further ones back, and AMD hosts cannot use AVIC.
+#[test]
+fn the_timer_ticks_on_whether_or_not_ticks_are_acknowledged() {
+    let Some((vm, _ram)) = machine(1) else { return };
+    let fd = &vm.handle().fd;
+    let chip = || {
+        let chip_id = kvm_bindings::KVM_IRQCHIP_PIC_MASTER;
+        let mut chip = kvm_bindings::kvm_irqchip { chip_id, ..Default::default() };
+        fd.get_irqchip(&mut chip).unwrap();
+        chip
+    };
+    let comes = || {
+        let begun = Instant::now();
+        std::iter::from_fn(|| (begun.elapsed() < Duration::from_secs(5)).then_some(chip())).any(|chip| {
+            // SAFETY: the chip asked for is a PIC, so this member was filled.
+            unsafe { chip.chip.pic.irr & 1 != 0 }
+        })
+    };
+    let mut pit = fd.get_pit2().unwrap();
+    let channel = &mut pit.channels[0];
+    // Rate generator, a tick each millisecond.
+    (channel.mode, channel.gate, channel.count) = (2, 1, 1193);
+    fd.set_pit2(&pit).unwrap();
+    assert!(comes(), "no tick at all");
+    let mut taken = chip();
+    taken.chip.pic.irr = 0;
+    fd.set_irqchip(&taken).unwrap();
+    assert!(comes(), "no tick after one that nobody has acknowledged");
 }
 
 #[test]
