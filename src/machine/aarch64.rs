@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use arch::aarch64::{Boot, Gic, MsiFrame, irqs};
+use arch::aarch64::{Boot, Gic, MsiFrame, Seeds, irqs};
 use data_model::Span;
 use devices::bus::SharedDevice;
 use devices::irq::MsiMessage;
 use devices::pci::PciRoot;
 use devices::platform::{IrqEdge, SerialInput, SerialPort, V2mFrame};
 use hypervisor::{GicConfig, GicLayout, MsiGsi, Vcpu, VmConfig};
+use rustix::rand::{GetRandomFlags, getrandom};
 use sync::Mutex;
 
 use super::adapters::KvmLine;
@@ -146,10 +147,25 @@ pub(crate) fn boot(
 ) -> Result<()> {
     let mpidrs = vcpus.iter().map(Vcpu::mpidr).collect::<Result<Vec<_>, _>>()?;
     let viommu = files::viommu_shape(plan);
-    let shape =
-        Boot { files: boot.borrow(&config.params), mpidrs: &mpidrs, viommu: viommu.as_ref(), rng_seed: None };
+    let seeds = Some(seeds().context("take random bytes for the guest's start")?);
+    let files = boot.borrow(&config.params);
+    let shape = Boot { files, mpidrs: &mpidrs, viommu: viommu.as_ref(), seeds };
     let entry = arch::aarch64::load(&parts.ram.mem, layout, shape)?;
     let first = vcpus.first().context("a machine without processors")?;
     first.enter_kernel(entry.pc, entry.dtb)?;
     Ok(())
+}
+
+/// New ones for each start. Without them kernels run at the addresses that they were built for, and wait for randomness.
+fn seeds() -> io::Result<Seeds> {
+    let (mut kaslr, mut rng) = ([0; 8], [0; 64]);
+    fill_random(&mut kaslr)?;
+    fill_random(&mut rng)?;
+    Ok(Seeds { kaslr: u64::from_ne_bytes(kaslr), rng })
+}
+
+fn fill_random(bytes: &mut [u8]) -> io::Result<()> {
+    // The kernel gives up to 256 bytes whole once it has any, and until then waits.
+    let filled = getrandom(&mut *bytes, GetRandomFlags::empty())?;
+    if filled == bytes.len() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }

@@ -7,7 +7,7 @@ pub mod irqs;
 mod layout;
 mod load;
 
-pub use fdt::{FdtError, FdtShape, device_tree};
+pub use fdt::{FdtError, FdtShape, Seeds, device_tree};
 pub use gic::{Gic, MsiFrame};
 pub use layout::{Layout, MOST_CPUS};
 pub use load::{Boot, EntryPoint, UART_CLOCK, default_mpidr, load};

@@ -273,6 +273,7 @@ load_vfio() {
 
 facts() {
     dmesg -s 1000000 | grep -i iommu | sed 's/^/LAB dmesg /'
+    if dmesg -s 1000000 | grep 'KASLR disabled'; then say fail "the kernel was given no seed"; fi
     for group in /sys/kernel/iommu_groups/*; do
         [ -d "$group" ] || continue
         number=$(basename "$group")

@@ -38,8 +38,17 @@ pub struct FdtShape<'a> {
     pub cmdline: &'a str,
     /// Where the initial RAM disk lies.
     pub initrd: Option<Span>,
-    /// Random bytes to start the kernel's generator with.
-    pub rng_seed: Option<[u8; 64]>,
+    /// Random bytes to start with.
+    pub seeds: Option<Seeds>,
+}
+
+/// Random bytes for one start of a kernel; it wipes them out of the device tree as it takes them.
+#[derive(Clone, Copy, Debug)]
+pub struct Seeds {
+    /// Chooses the addresses that it runs at.
+    pub kaslr: u64,
+    /// Starts its random number generator.
+    pub rng: [u8; 64],
 }
 
 /// Why there is no device tree.
@@ -115,8 +124,9 @@ fn chosen(fdt: &mut FdtWriter, shape: &FdtShape<'_>) -> Written {
             // The end is the first address that does not belong to it; RAM never ends with the address space.
             fdt.property_u64("linux,initrd-end", initrd.next().unwrap_or(u64::MAX))?;
         }
-        if let Some(seed) = &shape.rng_seed {
-            fdt.property("rng-seed", seed)?;
+        if let Some(seeds) = &shape.seeds {
+            fdt.property_u64("kaslr-seed", seeds.kaslr)?;
+            fdt.property("rng-seed", &seeds.rng)?;
         }
         Ok(())
     })

@@ -9,7 +9,7 @@ use base::GuestMem;
 use data_model::Span;
 
 use super::image::{self, Image};
-use super::{FdtShape, Layout, device_tree};
+use super::{FdtShape, Layout, Seeds, device_tree};
 use crate::guest_files::{check_cmdline, load_initrd, write};
 use crate::{BootFiles, LoadError, ViommuShape};
 
@@ -29,8 +29,8 @@ pub struct Boot<'a> {
     pub mpidrs: &'a [u64],
     /// The virtual IOMMU, where there is one.
     pub viommu: Option<&'a ViommuShape>,
-    /// Random bytes to start the kernel's generator with.
-    pub rng_seed: Option<[u8; 64]>,
+    /// Random bytes to start with.
+    pub seeds: Option<Seeds>,
 }
 
 /// Where the first processor starts: at EL1, interrupts masked, caches and translation off. The other processors wait to be
@@ -67,8 +67,8 @@ pub fn load(mem: &GuestMem, layout: &Layout, boot: Boot<'_>) -> Result<EntryPoin
         Some(file) => load_initrd(mem, file, initrd_room(ram, place))?,
         None => None,
     };
-    let (mpidrs, viommu, rng_seed) = (boot.mpidrs, boot.viommu, boot.rng_seed);
-    let blob = device_tree(&FdtShape { layout, mpidrs, viommu, cmdline, initrd, rng_seed })?;
+    let (mpidrs, viommu, seeds) = (boot.mpidrs, boot.viommu, boot.seeds);
+    let blob = device_tree(&FdtShape { layout, mpidrs, viommu, cmdline, initrd, seeds })?;
     write(mem, "the device tree", ram.start(), &blob)?;
     Ok(EntryPoint { pc: place.start(), dtb: ram.start() })
 }

@@ -22,7 +22,7 @@ fn tree_of(gic: Gic, cpus: u32, viommu: Option<&ViommuShape>) -> Node {
         viommu,
         cmdline: "console=ttyS0 root=/dev/vda",
         initrd,
-        rng_seed: Some([7; 64]),
+        seeds: Some(Seeds { kaslr: 0x0123_4567_89ab_cdef, rng: [7; 64] }),
     };
     read(&device_tree(&shape).unwrap())
 }
@@ -38,7 +38,8 @@ fn the_kernel_is_told_its_command_line_disk_console_and_memory() {
     assert_eq!(chosen.texts("bootargs"), ["console=ttyS0 root=/dev/vda"]);
     assert_eq!(chosen.longs("linux,initrd-start"), [0x9000_0000]);
     assert_eq!(chosen.longs("linux,initrd-end"), [0x9000_1234]);
-    assert_eq!(chosen.longs("rng-seed").len(), 8);
+    assert_eq!(chosen.longs("kaslr-seed"), [0x0123_4567_89ab_cdef]);
+    assert_eq!(chosen.longs("rng-seed"), [0x0707_0707_0707_0707; 8]);
     assert_eq!(chosen.texts("stdout-path"), ["/serial@1000000"]);
     let serial = tree.at("serial@1000000");
     assert_eq!(serial.texts("compatible"), ["ns16550a"]);
@@ -71,11 +72,13 @@ fn flags_of_an_mpidr_stay_out_of_the_affinity() {
         viommu: None,
         cmdline: "",
         initrd: None,
-        rng_seed: None,
+        seeds: None,
     };
     let tree = read(&device_tree(&shape).unwrap());
     assert_eq!(tree.at("cpus/cpu@1200000003").cells("reg"), [0x12, 3]);
-    assert!(!tree.at("chosen").has("linux,initrd-start") && !tree.at("chosen").has("rng-seed"));
+    for absent in ["linux,initrd-start", "kaslr-seed", "rng-seed"] {
+        assert!(!tree.at("chosen").has(absent), "{absent}");
+    }
 }
 
 #[test]
@@ -210,7 +213,7 @@ fn what_cannot_be_described_is_refused() {
         viommu: Some(&viommu),
         cmdline: "",
         initrd: None,
-        rng_seed: None,
+        seeds: None,
     };
     assert_eq!(device_tree(&shape).unwrap_err(), FdtError::Topology(TopologyError::BehindItself(iommu)));
     let long = "x".repeat(MOST);

@@ -33,7 +33,7 @@ fn boot(
     let (layout, ram) = machine(mib);
     let (mut kernel, mut initrd) = (file(kernel), initrd.map(file));
     let files = BootFiles { kernel: &mut kernel, initrd: initrd.as_mut(), cmdline };
-    let entry = load(&ram.mem, &layout, Boot { files, mpidrs: &[0], viommu: None, rng_seed: None })?;
+    let entry = load(&ram.mem, &layout, Boot { files, mpidrs: &[0], viommu: None, seeds: None })?;
     Ok((ram, entry))
 }
 
@@ -105,7 +105,7 @@ fn an_unreadable_kernel_is_told_with_its_reason() {
     let mut kernel = File::open("/").unwrap();
     let files = BootFiles { kernel: &mut kernel, initrd: None, cmdline: "" };
     let error =
-        load(&ram.mem, &layout, Boot { files, mpidrs: &[0], viommu: None, rng_seed: None }).unwrap_err();
+        load(&ram.mem, &layout, Boot { files, mpidrs: &[0], viommu: None, seeds: None }).unwrap_err();
     assert!(matches!(error, LoadError::KernelUnreadable(_)), "{error}");
 }
 
