@@ -48,7 +48,9 @@ pub(super) fn write(fdt: &mut FdtWriter, shape: &FdtShape<'_>) -> Written {
 fn write_viommu(fdt: &mut FdtWriter, viommu: &ViommuShape) -> Written {
     let one = |id: u32| [id, VIOMMU_PHANDLE, id, 1];
     let map: Vec<u32> = viommu.sorted()?.iter().flat_map(|endpoint| one(endpoint.id().into())).collect();
-    fdt.property_array_u32("iommu-map", &map)?;
+    if !map.is_empty() {
+        fdt.property_array_u32("iommu-map", &map)?;
+    }
     let own = viommu.iommu;
     node(fdt, &format!("iommu@{:x},{:x}", own.device(), own.function()), |fdt| {
         let names = ["virtio,pci-iommu", "pci1af4,1057"].map(String::from).to_vec();

@@ -196,6 +196,14 @@ fn the_viommu_is_on_the_bus_and_only_endpoints_are_behind_it() {
 }
 
 #[test]
+fn a_viommu_with_nothing_behind_it_maps_nothing() {
+    let viommu = ViommuShape { iommu: Bdf::from_id(8), endpoints: Vec::new() };
+    let tree = tree_of(Gic::V3_ITS, 1, Some(&viommu));
+    assert!(tree.at(PCIE).find("iommu@1,0").is_some());
+    assert!(!tree.at(PCIE).has("iommu-map"));
+}
+
+#[test]
 fn without_a_viommu_nothing_is_translated() {
     let tree = tree();
     assert!(!tree.at(PCIE).has("iommu-map"));
