@@ -103,6 +103,10 @@ pub struct Report {
     pub rebinds: u64,
     /// Number of processors that the guest saw.
     pub cpus: Option<u64>,
+    /// What the guest's clock showed, in seconds since 1970.
+    pub date: Option<u64>,
+    /// What the host's clock showed before the guest started and after it had ended.
+    pub host_dates: (Option<u64>, Option<u64>),
     /// The guest's groups.
     pub groups: Vec<Group>,
     /// The guest's `reserved_regions` lines, led by the group's number.
@@ -204,6 +208,7 @@ impl Report {
             ("kernel", [left, digest]) => {
                 self.kernels.extend(left.parse().ok().map(|left| (left, (*digest).to_owned())));
             }
+            ("date", [seconds]) => self.date = seconds.parse().ok(),
             ("cpus", [count]) => self.cpus = count.parse().ok(),
             ("disk-up", [seconds]) => self.disk_up = seconds.parse().ok(),
             ("group", [number, kind, device, driver]) => {
@@ -227,6 +232,8 @@ impl Report {
             None if line == "socket-left" => self.socket_left = true,
             Some(("exit", code)) => self.exit = code.trim().parse().ok(),
             Some(("seconds", seconds)) => self.seconds = seconds.trim().parse().ok(),
+            Some(("date-before", seconds)) => self.host_dates.0 = seconds.trim().parse().ok(),
+            Some(("date-after", seconds)) => self.host_dates.1 = seconds.trim().parse().ok(),
             Some(("locked", kib)) => self.locked_kib = kib.trim().parse().ok(),
             Some(("pinned", pages)) => self.pinned_pages = pages.trim().parse().ok(),
             Some(("host-files", count)) => self.host_files = count.trim().parse().ok(),

@@ -217,6 +217,7 @@ fn whole_life(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String> 
     failures.extend(emulated::failures(scenario, report, disk));
     failures.extend(checks::rig(scenario, report));
     failures.extend(checks::faults(report));
+    failures.extend(checks::clock(report));
     failures.extend(checks::queues(scenario, report));
     failures.extend(checks::refused_maps(report));
     failures.extend(wire::failures(scenario, report));

@@ -9,7 +9,7 @@ use data_model::Span;
 use devices::bus::SharedDevice;
 use devices::irq::MsiMessage;
 use devices::pci::PciRoot;
-use devices::platform::{IrqEdge, SerialInput, SerialPort, V2mFrame};
+use devices::platform::{Clock, IrqEdge, SerialInput, SerialPort, V2mFrame};
 use hypervisor::{GicConfig, GicLayout, MsiGsi, Vcpu, VmConfig};
 use rustix::rand::{GetRandomFlags, getrandom};
 use sync::Mutex;
@@ -101,7 +101,7 @@ pub(crate) fn interrupt_lines() -> Option<[u8; 4]> {
 /// Pages of 64 KiB, the largest that a guest may map a doorbell with.
 const LARGEST_PAGE: u64 = 0x1_0000;
 
-/// The serial port, and what takes interrupt messages. Returns the way in for what is typed.
+/// The serial port, the clock, and what takes interrupt messages. Returns the way in for what is typed.
 pub(crate) fn add_devices(
     parts: &Parts,
     layout: &Layout,
@@ -114,6 +114,8 @@ pub(crate) fn add_devices(
     let place =
         Span::from_len(layout.uart().start(), SerialPort::LEN).context("a serial port without registers")?;
     parts.buses.memory.insert(place, device).context("place the serial port")?;
+    let clock: SharedDevice = Arc::new(Mutex::new(Clock::new()));
+    parts.buses.memory.insert(layout.clock(), clock).context("place the clock")?;
     add_doorbell(parts, layout.gic().msi())?;
     Ok(input)
 }

@@ -6,6 +6,7 @@ use super::{Halt, Look, Report};
 
 const CONSOLE: &str = "[    0.5] noise\r
 LAB up 3.1\r
+LAB date 1700000005\r
 LAB cpus 4\r
 LAB disk-up 4.5\r
 LAB digest abc\r
@@ -29,7 +30,8 @@ LAB end poweroff\r
 const FACTS: &str = "viommu-exit 0\nsocket-left\nretry 1\nexit 0\nseconds 9\nlocked 0\npinned 0\n\
                      group-free 0000:01:00.0\nvcpu-time-running 250\nvcpu-time-halted 0\npinned-halted 44\n\
                      console-halted 7\ncontrol-failed resume\ngroup-busy 0000:02:00.0\nrig killed 7\n\
-                     look kernel-5 44\nhost-files 600\nhost-memory 70000\n";
+                     look kernel-5 44\nhost-files 600\nhost-memory 70000\n\
+                     date-before 1700000000\ndate-after 1700000009\n";
 
 #[test]
 fn guest_and_host_facts_are_read() {
@@ -51,6 +53,8 @@ fn guest_and_host_facts_are_read() {
 
     assert_eq!((report.exit, report.cpus, report.retries, report.stalled), (Some(0), Some(4), 1, false));
     assert!(report.socket_left);
+    let dates = (Some(1_700_000_000), Some(1_700_000_009));
+    assert_eq!((report.date, report.host_dates), (Some(1_700_000_005), dates));
     assert_eq!((report.digest.as_deref(), report.write.as_deref()), (Some("abc"), Some("ok")));
     assert_eq!((report.interrupts("nvme"), report.interrupts("eth"), report.vectors.len()), (142, 9, 3));
     assert_eq!((report.groups[0].kind.as_str(), report.groups[0].driver.as_str()), ("DMA-FQ", "nvme"));

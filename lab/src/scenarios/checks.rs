@@ -1,4 +1,5 @@
-//! Checks of one thing each: what `rig` found in the guest, faults of the host, interrupts of every queue, refused mappings.
+//! Checks of one thing each: what `rig` found in the guest, faults of the host, clocks, interrupts of every queue, refused
+//! mappings.
 
 use std::collections::BTreeSet;
 
@@ -8,6 +9,8 @@ use crate::report::Report;
 
 /// Bytes of a page; hosts report the address of an access or that of its page.
 const PAGE: u64 = 4096;
+/// Seconds that clocks may differ.
+const CLOCK_SLACK: u64 = 10;
 
 /// Every run of `rig` in the guest must end well, and what it found wrong is told.
 pub(super) fn rig(scenario: &Scenario, report: &Report) -> Vec<String> {
@@ -69,6 +72,17 @@ pub(super) fn queues(scenario: &Scenario, report: &Report) -> Vec<String> {
     };
     let all = 0..=scenario.guest.cpus;
     all.filter(silent).map(|queue| format!("no interrupt of the disk's queue {queue}")).collect()
+}
+
+/// The guest's clock goes by the host's. An emulated clock may be behind by what its emulator was not given a processor for.
+pub(super) fn clock(report: &Report) -> Option<String> {
+    let (before, after) = report.host_dates;
+    let shown = report.date.zip(before).zip(after);
+    let right = shown.is_some_and(|((guest, before), after)| {
+        (before.saturating_sub(CLOCK_SLACK)..=after.saturating_add(CLOCK_SLACK)).contains(&guest)
+    });
+    let told = || format!("the guest's clock showed {:?}, the host's {before:?} to {after:?}", report.date);
+    (!right).then(told)
 }
 
 /// What the guest's kernel allows, the virtual IOMMU must not refuse: Linux does not look at the answer.

@@ -17,6 +17,8 @@ pub(super) fn good() -> Report {
     Report {
         exit: Some(0),
         cpus: Some(1),
+        date: Some(1_000_020),
+        host_dates: (Some(1_000_000), Some(1_000_040)),
         digest: Some("abc".into()),
         write: Some("ok".into()),
         groups: vec![Group { number, kind, device, driver }],
@@ -49,7 +51,10 @@ fn a_good_life_passes() {
 #[test]
 fn each_way_to_go_wrong_is_noticed() {
     type Change = fn(&mut Report);
-    let cases: [(Change, &str); 19] = [
+    let cases: [(Change, &str); 22] = [
+        (|r| r.date = Some(999_989), "clock showed Some(999989), the host's Some(1000000) to Some(1000040)"),
+        (|r| r.date = Some(1_000_051), "clock showed"),
+        (|r| r.date = None, "clock showed None"),
         (|r| r.drawn = false, "drew no domain"),
         (|r| r.exit = Some(33), "exit code Some(33)"),
         (|r| r.socket_left = true, "control socket after the end"),

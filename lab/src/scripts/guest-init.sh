@@ -30,6 +30,7 @@ sample() {
 }
 
 say up "$(cut -d' ' -f1 /proc/uptime)"
+say date "$(date +%s)"
 say cpus "$(grep -c ^processor /proc/cpuinfo)"
 # The IOMMU's driver first: it decides about each device when that device's driver probes. With `late-iommu` the device's
 # driver is there before, and its probe is put off until the IOMMU is.

@@ -198,6 +198,7 @@ guest() {
     mark command "$(cat "$out/command")"
     dmesg -s 1000000 -c >>/lab/out/host-between.dmesg
     pinned=$(pinned_pages)
+    fact date-before "$(date +%s)"
     started=$(now)
     tries=0
     while mishap "$stall" "$@"; do
@@ -211,6 +212,7 @@ guest() {
     [ -z "$silent" ] || fact stalled 1
     fact exit "$(cat /run/exit)"
     fact seconds $(($(now) - started))
+    fact date-after "$(date +%s)"
     until_true 10 vmm_gone || true
     fact processes "$(vmm_processes)"
     fact locked "$(locked_kib)"

@@ -8,6 +8,7 @@ use super::Layout;
 use super::irqs::UART_SPI;
 use crate::{TopologyError, ViommuShape};
 
+mod clock;
 mod cpus;
 mod interrupts;
 mod pci;
@@ -20,6 +21,7 @@ const MOST: usize = 2 << 20;
 const GIC_PHANDLE: u32 = 1;
 const MSI_PHANDLE: u32 = 2;
 const VIOMMU_PHANDLE: u32 = 3;
+const BUS_CLOCK_PHANDLE: u32 = 4;
 const SPI: u32 = 0;
 const PPI: u32 = 1;
 const EDGE: u32 = 1;
@@ -84,6 +86,7 @@ pub fn device_tree(shape: &FdtShape<'_>) -> Result<Vec<u8>, FdtError> {
         cpus::timer(fdt, shape.layout.gic(), shape.mpidrs.len())?;
         interrupts::write(fdt, shape.layout)?;
         serial(fdt, shape.layout.uart())?;
+        clock::write(fdt, shape.layout.clock())?;
         pci::write(fdt, shape)
     })?;
     let blob = fdt.finish()?;

@@ -12,6 +12,7 @@ use crate::span_map::{
 };
 
 const UART: Span = fixed(0x0100_0000, 0x0100_0fff);
+const CLOCK: Span = fixed(0x0101_0000, 0x0101_0fff);
 const MMIO32: Span = fixed(0x1000_0000, 0x2fff_ffff);
 const ECAM_SPAN: Span = fixed(0x3000_0000, 0x37ff_ffff);
 const LAST_BUS: u8 = 127;
@@ -59,6 +60,7 @@ impl Layout {
         let mut spans = vec![
             (RAM, ram),
             ("serial port", UART),
+            ("clock", CLOCK),
             (BARS_LOW, MMIO32),
             (ECAM, ECAM_SPAN),
             ("interrupt controller's distributor", GICD),
@@ -87,6 +89,11 @@ impl Layout {
     /// The serial port (16550, one byte for each register).
     pub fn uart(&self) -> Span {
         UART
+    }
+
+    /// The clock of the day (PL031).
+    pub fn clock(&self) -> Span {
+        CLOCK
     }
 
     /// The interrupt controller.

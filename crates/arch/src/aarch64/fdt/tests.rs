@@ -50,6 +50,18 @@ fn the_kernel_is_told_its_command_line_disk_console_and_memory() {
 }
 
 #[test]
+fn the_clock_of_the_day_has_the_bus_clock_that_its_driver_asks_for() {
+    let tree = tree();
+    let clock = tree.at("rtc@1010000");
+    assert_eq!(clock.texts("compatible"), ["arm,pl031", "arm,primecell"]);
+    assert_eq!(clock.longs("reg"), [0x0101_0000, 0x1000]);
+    assert_eq!(clock.texts("clock-names"), ["apb_pclk"]);
+    let bus = tree.at("apb-pclk");
+    assert_eq!((bus.texts("compatible"), bus.cells("#clock-cells")), (vec!["fixed-clock".into()], vec![0]));
+    assert_eq!(clock.cells("clocks"), bus.cells("phandle"));
+}
+
+#[test]
 fn each_processor_is_named_by_its_affinity_and_woken_by_psci() {
     let tree = tree_of(Gic::V3_ITS, 18, None);
     let cpus = tree.at("cpus");
