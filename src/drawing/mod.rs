@@ -10,7 +10,7 @@ mod text;
 pub use svg::svg;
 pub use text::text;
 
-use vm_control::{DomainReport, ViommuReport};
+use vm_control::{DomainReport, LegReport, ViommuReport};
 
 /// The line under a domain's name: who is in it, and how much is mapped.
 fn about(report: &ViommuReport, domain: &DomainReport) -> String {
@@ -21,7 +21,9 @@ fn about(report: &ViommuReport, domain: &DomainReport) -> String {
         .map(|endpoint| {
             // An emulated device has no group.
             let place = if endpoint.group.is_some() { " on the host" } else { "" };
-            format!("{} ({}{place})", endpoint.bdf, endpoint.host)
+            let moves = |leg: &LegReport| leg.between && leg.endpoints.contains(&endpoint.id);
+            let reach = if report.legs.iter().any(moves) { ", reaches nothing: its group moves" } else { "" };
+            format!("{} ({}{place}{reach})", endpoint.bdf, endpoint.host)
         })
         .collect();
     let mapped = match domain.bypass {

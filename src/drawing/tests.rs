@@ -90,6 +90,18 @@ fn domain_is_introduced_by_its_members_and_what_they_map() {
 }
 
 #[test]
+fn endpoint_whose_group_is_between_domains_is_told_to_reach_nothing() {
+    let mut report = usual();
+    let mut leg = LegReport { endpoints: vec![256], between: true, ..LegReport::default() };
+    for (between, expected) in [(true, true), (false, false)] {
+        leg.between = between;
+        report.legs = vec![leg.clone()];
+        let text = about(&report, &report.domains[0]);
+        assert_eq!(text.contains("(0000:00:04.0 on the host, reaches nothing"), expected, "{text}");
+    }
+}
+
+#[test]
 fn endpoint_in_no_domain_is_told_with_its_reach() {
     let mut report = usual();
     assert_eq!(unattached(&report), ["02:00.0 is in no domain and reaches nothing"]);

@@ -138,6 +138,7 @@ fn leg(leg: &iommu_domain::LegReport) -> LegReport {
         mappings: leg.mappings as u64,
         host_mappings: leg.host_mappings,
         quarantined: leg.quarantined,
+        between: leg.between,
         endpoints: leg.endpoints.clone(),
         pinned: narrow(leg.pinned),
         host_time_ns: nanoseconds(leg.host_time),

@@ -93,6 +93,8 @@ fn scenarios() -> Vec<Scenario> {
     let two_legs = vec![attach(8, 1, 0), attach(9, 1, 0), attach(16, 1, 0), map(1, 1), map(1, 2), map(1, 4)];
     let moved = [two_legs.clone(), vec![attach(24, 2, 0), map(2, 7), map(2, 8)]].concat();
     let everywhere = [moved.clone(), vec![Op::Bypass(1)]].concat();
+    let half = [moved.clone(), vec![attach(8, 2, 0)]].concat();
+    let half_bypass = [moved.clone(), vec![attach(8, 3, 1)]].concat();
     let with = |more: Vec<Op>| [two_legs.clone(), more].concat();
     let scenario = |name, before, op| Scenario { name, before, op };
     vec![
@@ -106,7 +108,14 @@ fn scenarios() -> Vec<Scenario> {
         scenario("attach: into bypass", moved.clone(), attach(24, 3, 1)),
         scenario("attach: out of bypass", with(vec![attach(24, 3, 1)]), attach(24, 1, 0)),
         scenario("attach: while bypass is on", with(vec![Op::Bypass(1)]), attach(24, 1, 0)),
+        scenario("attach: first of a group", moved.clone(), attach(8, 2, 0)),
+        scenario("attach: last of a group", half.clone(), attach(9, 2, 0)),
+        scenario("attach: first of a group, back", half.clone(), attach(8, 1, 0)),
+        scenario("attach: last of a group into bypass", half_bypass, attach(9, 3, 1)),
         scenario("detach", moved.clone(), detach(24, 2)),
+        scenario("detach: one of a group between domains", half.clone(), detach(8, 2)),
+        scenario("unmap while a group is between domains", half.clone(), unmap_all(2)),
+        scenario("bypass on while a group is between domains", half, Op::Bypass(1)),
         scenario("detach: one of a group", two_legs.clone(), detach(8, 1)),
         scenario("detach: into bypass", everywhere.clone(), detach(24, 2)),
         scenario("bypass on", vec![attach(8, 1, 0), map(1, 3)], Op::Bypass(1)),

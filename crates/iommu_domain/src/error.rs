@@ -34,12 +34,12 @@ pub enum Refusal {
     /// A bypass domain has no mappings.
     #[error("domain {0} bypasses translation")]
     BypassDomain(DomainId),
-    /// Another endpoint of the same host group is in another domain.
+    /// Another endpoint of the same host group is in a domain that this one neither goes to nor comes from.
     #[error("endpoint {endpoint:#x} shares a host group with one that is in domain {domain}")]
     GroupElsewhere {
         /// The endpoint named.
         endpoint: EndpointId,
-        /// Where its group is.
+        /// Where the other is.
         domain: DomainId,
     },
     /// The domain maps what is reserved for this endpoint.

@@ -2,8 +2,10 @@
 //!
 //! Invariants, true after each call, whatever failed in it:
 //! - a domain lives exactly as long as an endpoint is in it, and its mappings with it;
-//! - the endpoints of one leg (one host group) that are in a domain are all in the same one;
-//! - a leg holds its domain's table, or guest RAM one to one (bypass), or nothing; a quarantined leg holds nothing;
+//! - the endpoints of one leg (one host group) are in one domain, or in two while the guest moves them from the one to
+//!   the other; bypass domains count as one, because they hold the same;
+//! - a leg holds its domain's table, or guest RAM one to one (bypass), or nothing; a quarantined leg holds nothing, and
+//!   neither does the leg of a group that is between two domains;
 //! - a mapping lies inside the input range, on granules, and touches no reserved region of its domain's endpoints.
 
 mod attach;
@@ -24,6 +26,7 @@ pub use report::{Detail, DomainReport, EndpointReport, IommuReport, LegReport};
 use crate::limits::{MAX_DOMAINS, MAX_MAPPINGS};
 use crate::table::MIN_GRANULE;
 use crate::{DomainId, EndpointId, HostFailure, Leg, PhysMap, Table};
+use attach::Members;
 use legs::{Content, LegSlot};
 
 /// What all domains have in common; fixed for the life of the machine.
@@ -99,7 +102,7 @@ struct Domain {
     /// Bytes of guest RAM that each leg of it holds: a page counts once for each mapping, as the host counts it.
     locked: u64,
     endpoints: BTreeSet<EndpointId>,
-    /// Legs of its endpoints, each once.
+    /// Legs that mirror it, each once: those of its endpoints, without the legs of groups that are between two domains.
     legs: Vec<usize>,
     /// Reserved regions of its endpoints, sorted, each once.
     reserved: Vec<Span>,
@@ -223,13 +226,10 @@ impl Iommu {
 
     /// What the leg should hold, by where its endpoints are.
     fn wanted(&self, leg: usize) -> Content {
-        let members = self.legs[leg].endpoints.iter();
-        let domain = members.filter_map(|id| self.endpoints.get(id)?.domain).next();
-        match domain.map(|id| (id, self.domains.get(&id))) {
-            Some((_, Some(domain))) if domain.bypass => Content::Bypass,
-            Some((id, Some(_))) => Content::Domain(id),
-            _ if self.bypass => Content::Bypass,
-            _ => Content::Nothing,
+        match self.members_in(leg) {
+            Members::Nowhere if self.bypass => Content::Bypass,
+            Members::Nowhere | Members::Between => Content::Nothing,
+            Members::Together(content) => content,
         }
     }
 }

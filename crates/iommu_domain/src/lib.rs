@@ -2,7 +2,8 @@
 //!
 //! [`Iommu`] holds endpoints and domains. What a domain maps is in its [`Table`]; *legs* mirror it into whatever
 //! stands behind an endpoint ([`Type1Leg`]: one VFIO container for a host group). After each request every leg
-//! that is not quarantined holds exactly what its domain's table says; a quarantined leg holds nothing.
+//! that is not quarantined holds exactly what its domain's table says; a quarantined leg holds nothing, and neither does
+//! that of a host group whose members the guest is moving from one domain to another.
 //!
 //! The crate knows no virtio: a device model turns requests into calls, and [`Refusal`]s into answers.
 #![forbid(unsafe_code)]

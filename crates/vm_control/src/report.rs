@@ -179,7 +179,7 @@ pub struct RunReport {
 }
 
 /// One mirror of a domain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegReport {
     /// Its name, `type1 group 3`.
     pub name: String,
@@ -189,6 +189,9 @@ pub struct LegReport {
     pub host_mappings: Option<u64>,
     /// Blocked after a failure that could not be undone.
     pub quarantined: bool,
+    /// The guest is moving its endpoints from one domain to another; some have gone, so it holds nothing.
+    #[serde(default)]
+    pub between: bool,
     /// Endpoints that it serves, by id: the members of one host group.
     #[serde(default)]
     pub endpoints: Vec<u32>,

@@ -39,6 +39,7 @@ fn device() -> Device {
         host_time: Duration::from_micros(3),
         endpoints: vec![256],
         quarantined: false,
+        between: name.ends_with('4'),
     };
     let mut counters = RequestCounters::default();
     counters.kinds[RequestKind::Map as usize - 1].by_status[Status::Ok as usize] = 5;
@@ -79,6 +80,7 @@ fn counters_and_features_are_told_by_name() {
     assert_eq!((report.faults, report.faults_dropped, report.unanswered), (7, 4, 1));
     assert_eq!((report.host_calls, report.host_failures), (9, 2));
     assert_eq!((report.host_time_ns, report.pinned), (6000, 2 * PAGE), "both legs together");
+    assert_eq!(report.legs.iter().map(|leg| leg.between).collect::<Vec<_>>(), [false, true]);
 }
 
 #[test]

@@ -32,6 +32,19 @@ pub struct Domain {
     pub entries: Vec<Entry>,
 }
 
+/// Where the members of a host group are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In no domain, all of them.
+    Nowhere,
+    /// Those that are anywhere are in this one, which translates.
+    Domain(u32),
+    /// In domains that bypass.
+    Bypass,
+    /// In domains that differ: a guest is moving them.
+    Between,
+}
+
 /// The device as the specification has it.
 pub struct Naive<'a> {
     rules: &'a Rules,
@@ -97,10 +110,14 @@ impl<'a> Naive<'a> {
         if answered != expected && !host_failed {
             return Err(expected);
         }
-        if let Op::Request(request) = op
-            && expected == Some(Status::Ok)
-        {
-            self.carry_out(request, host_failed);
+        if let Op::Request(request) = op {
+            let detaches = matches!(request, Request::Detach { .. });
+            match expected {
+                Some(Status::Ok) => self.carry_out(request, host_failed),
+                // It leaves all the same, and nobody can be told "no": the others are blocked.
+                Some(Status::NoMem) if detaches => self.carry_out(request, true),
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -111,11 +128,7 @@ impl<'a> Naive<'a> {
             Request::Attach { domain, endpoint, flags, reserved } => {
                 Some(self.attach(domain, endpoint, flags, reserved))
             }
-            Request::Detach { domain, endpoint } => Some(match self.index(endpoint) {
-                None => Status::NoEnt,
-                Some(at) if self.places[at] != Some(domain) => Status::Inval,
-                Some(_) => Status::Ok,
-            }),
+            Request::Detach { domain, endpoint } => Some(self.detach(domain, endpoint)),
             Request::Map { domain, virt_start, virt_end, phys_start, flags } => {
                 Some(self.map(domain, (virt_start, virt_end), phys_start, flags))
             }
@@ -155,12 +168,19 @@ impl<'a> Naive<'a> {
         if self.places[at] == Some(id) {
             return Status::Ok;
         }
+        // A group moves one by one: the others are where this one goes, or where it comes from. Bypass is one place.
         let group = self.rules.group(endpoint);
+        let bypass = |there: u32| self.domain(there).is_some_and(|domain| domain.bypass);
+        let alike = |there: u32, bypasses: bool, id: u32| there == id || (bypass(there) && bypasses);
+        let mut complete = true;
         for (other, (mate, _)) in ENDPOINTS.iter().enumerate() {
             let same = group.is_some() && self.rules.group(*mate) == group;
-            if other != at && same && self.places[other].is_some_and(|there| there != id) {
+            let Some(there) = self.places[other].filter(|_| other != at && same) else { continue };
+            let joins = alike(there, flags == 1, id);
+            if !joins && !self.places[at].is_some_and(|old| alike(there, bypass(old), old)) {
                 return Status::Unsupp;
             }
+            complete &= joins;
         }
         let Some(domain) = self.domain(id) else { return Status::Ok };
         for region in self.rules.reserved(endpoint) {
@@ -170,13 +190,40 @@ impl<'a> Naive<'a> {
                 }
             }
         }
-        // The container of the group must take all the mappings, unless it has them already.
-        let has = group.is_some_and(|at| self.group_domain(group) == Some(id) && !self.blocked[at]);
-        let mirrored = domain.entries.iter().filter(|entry| self.is_mirrored(entry)).count();
-        if group.is_some() && !has && mirrored > self.rules.entries as usize {
+        // The container of the group must take all the mappings, unless it has them already, or gets nothing yet because
+        // a part of the group is elsewhere.
+        let has = group.is_some_and(|at| self.group_place(group) == Place::Domain(id) && !self.blocked[at]);
+        if group.is_some() && complete && !has && self.is_too_much(domain) {
             return Status::NoMem;
         }
         Status::Ok
+    }
+
+    /// Whether a domain has more mappings than a container takes.
+    fn is_too_much(&self, domain: &Domain) -> bool {
+        let mirrored = domain.entries.iter().filter(|entry| self.is_mirrored(entry)).count();
+        mirrored > self.rules.entries as usize
+    }
+
+    /// A DETACH may bring the rest of a group together, in a domain that grew while no container held it.
+    fn detach(&self, id: u32, endpoint: u32) -> Status {
+        let Some(at) = self.index(endpoint) else { return Status::NoEnt };
+        if self.places[at] != Some(id) {
+            return Status::Inval;
+        }
+        if self.is_blocked_by_detach(endpoint) { Status::NoMem } else { Status::Ok }
+    }
+
+    /// Whether the group's container cannot take what the others of the group share when this one has gone.
+    fn is_blocked_by_detach(&self, endpoint: u32) -> bool {
+        let (Some(at), Some(group)) = (self.index(endpoint), self.rules.group(endpoint)) else {
+            return false;
+        };
+        let mut after = self.places;
+        after[at] = None;
+        let Place::Domain(id) = self.place_of(&after, Some(group)) else { return false };
+        let has = self.group_place(Some(group)) == Place::Domain(id) && !self.blocked[group];
+        !has && self.domain(id).is_some_and(|domain| self.is_too_much(domain))
     }
 
     fn map(&self, id: u32, (first, last): (u64, u64), phys: u64, flags: u32) -> Status {
@@ -217,7 +264,8 @@ impl<'a> Naive<'a> {
             return Status::Inval;
         }
         let mirrored = domain.entries.iter().filter(|there| self.is_mirrored(there)).count();
-        let has_leg = (0..GROUPS).any(|at| self.group_domain(Some(at)) == Some(id) && !self.blocked[at]);
+        let has_leg =
+            (0..GROUPS).any(|at| self.group_place(Some(at)) == Place::Domain(id) && !self.blocked[at]);
         if has_leg && self.is_mirrored(&entry) && mirrored >= self.rules.entries as usize {
             return Status::NoMem;
         }
@@ -257,7 +305,13 @@ impl<'a> Naive<'a> {
                 }
                 self.put(endpoint, Some(domain));
             }
-            Request::Detach { endpoint, .. } => self.put(endpoint, None),
+            Request::Detach { endpoint, .. } => {
+                let blocks = self.is_blocked_by_detach(endpoint);
+                self.put(endpoint, None);
+                if let Some(group) = self.rules.group(endpoint).filter(|_| blocks) {
+                    self.blocked[group] = true;
+                }
+            }
             Request::Map { domain, virt_start, virt_end, phys_start, flags } if !host_failed => {
                 let entry = Entry {
                     first: virt_start,
@@ -302,10 +356,29 @@ impl<'a> Naive<'a> {
         allowed.then(|| entry.phys + (address - entry.first))
     }
 
-    /// The domain that a group's container serves, or the table of the endpoint in no group.
-    fn group_domain(&self, group: Option<usize>) -> Option<u32> {
-        let member = |at: &usize| self.rules.group(ENDPOINTS[*at].0) == group;
-        (0..4).filter(member).find_map(|at| self.places[at])
+    /// What a group's container serves, or the table of the endpoint in no group.
+    fn group_place(&self, group: Option<usize>) -> Place {
+        self.place_of(&self.places, group)
+    }
+
+    /// The same, were the endpoints at these places.
+    fn place_of(&self, places: &[Option<u32>; 4], group: Option<usize>) -> Place {
+        let mut found = Place::Nowhere;
+        for at in (0..4).filter(|at| self.rules.group(ENDPOINTS[*at].0) == group) {
+            let Some(id) = places[at] else { continue };
+            let bypass = self.domain(id).is_some_and(|domain| domain.bypass);
+            let place = if bypass { Place::Bypass } else { Place::Domain(id) };
+            if found != Place::Nowhere && found != place {
+                return Place::Between;
+            }
+            found = place;
+        }
+        found
+    }
+
+    /// Whether a group's members are in domains that differ.
+    pub fn is_between(&self, group: usize) -> bool {
+        self.group_place(Some(group)) == Place::Between
     }
 
     /// What a group's container must hold, or no group's (the emulated endpoint's table): both ends, host address, permissions.
@@ -313,18 +386,18 @@ impl<'a> Naive<'a> {
         if group.is_some_and(|group| self.blocked[group]) {
             return Vec::new();
         }
-        let domain = self.group_domain(group).and_then(|id| self.domain(id));
-        match domain {
-            Some(domain) if !domain.bypass => {
-                let mirrored = domain.entries.iter().filter(|entry| self.is_mirrored(entry));
+        match self.group_place(group) {
+            Place::Domain(id) => {
+                let entries = self.domain(id).into_iter().flat_map(|domain| &domain.entries);
+                let mirrored = entries.filter(|entry| self.is_mirrored(entry));
                 let held = mirrored.filter_map(|entry| {
                     Some((entry.first, entry.last, self.backing(entry)?, entry.read, entry.write))
                 });
                 held.collect()
             }
-            Some(_) => self.ram(group),
-            None if self.bypass => self.ram(group),
-            None => Vec::new(),
+            Place::Bypass => self.ram(group),
+            Place::Nowhere if self.bypass => self.ram(group),
+            Place::Nowhere | Place::Between => Vec::new(),
         }
     }
 

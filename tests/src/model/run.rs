@@ -265,6 +265,11 @@ impl<'a> Pair<'a> {
         if report.bypass != self.model.bypass || bypass[0] != u8::from(self.model.bypass) {
             return Err(format!("bypass is {}, the model says {}", bypass[0], self.model.bypass));
         }
+        for (group, leg) in report.legs.iter().take(self.world.hosts.len()).enumerate() {
+            if leg.between != self.model.is_between(group) {
+                return Err(format!("{} is between domains: {}, the model differs", leg.name, leg.between));
+            }
+        }
         let members =
             |id: u32| ENDPOINTS.iter().zip(self.model.places).filter(move |(_, at)| *at == Some(id)).count();
         match report.domains.iter().find(|domain| domain.endpoints.len() != members(domain.id)) {

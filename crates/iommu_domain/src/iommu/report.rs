@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use data_model::Span;
 
+use super::attach::Members;
 use super::legs::Content;
 use super::{Domain, Iommu};
 use crate::runs::{self, Run, Slot};
@@ -84,6 +85,8 @@ pub struct LegReport {
     pub endpoints: Vec<EndpointId>,
     /// Whether it is blocked after a failure of the host.
     pub quarantined: bool,
+    /// Whether the guest is moving its endpoints from one domain to another: some have gone, and it holds nothing.
+    pub between: bool,
 }
 
 /// Mappings of a domain that its legs hold.
@@ -169,6 +172,7 @@ impl Iommu {
             host_time: slot.leg.host_time(),
             endpoints: slot.endpoints.clone(),
             quarantined: slot.content == Content::Quarantined,
+            between: self.members_in(index) == Members::Between,
         }
     }
 

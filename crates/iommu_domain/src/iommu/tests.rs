@@ -1,6 +1,7 @@
 mod bench;
 mod domains;
 mod faults;
+mod groups;
 mod locked;
 mod mapping;
 mod memory;

@@ -94,7 +94,11 @@ fn domain(row: &DomainReport) -> String {
 
 fn leg(row: &LegReport) -> String {
     let held = row.host_mappings.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
-    let state = if row.quarantined { "quarantined" } else { "in step" };
+    let state = match row {
+        LegReport { quarantined: true, .. } => "quarantined",
+        LegReport { between: true, .. } => "between domains",
+        _ => "in step",
+    };
     let (pinned, time, endpoints) =
         (base::bytes(row.pinned), time(row.host_time_ns), numbers(&row.endpoints));
     format!(

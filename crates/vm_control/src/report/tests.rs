@@ -13,6 +13,7 @@ fn report() -> ViommuReport {
         mappings: 2,
         host_mappings: None,
         quarantined: false,
+        between: false,
         endpoints: vec![256],
         pinned: 8192,
         host_time_ns: 1_500_000,
@@ -54,13 +55,26 @@ fn json_form_is_the_promised_one() {
         r#""endpoints":[{"id":256,"bdf":"01:00.0","host":"0000:01:00.0","group":3,"leg":"type1 group 3","domain":1,"#,
         r#""reserved":[{"start":4276092928,"last":4277141503,"kind":"msi"}]}],"#,
         r#""domains":[{"id":1,"bypass":false,"endpoints":[256],"mappings":2,"software":0,"bytes":8192}],"#,
-        r#""legs":[{"name":"type1 group 3","mappings":2,"host_mappings":null,"quarantined":false,"#,
+        r#""legs":[{"name":"type1 group 3","mappings":2,"host_mappings":null,"quarantined":false,"between":false,"#,
         r#""endpoints":[256],"pinned":8192,"host_time_ns":1500000}],"#,
         r#""requests":[{"kind":"map","ok":2,"failed":1,"by_status":{"OK":2,"RANGE":1}}],"unanswered":0,"#,
         r#""faults":5,"faults_dropped":4,"host_calls":2,"host_failures":0,"host_time_ns":1500000,"pinned":8192}"#,
     );
     assert_eq!(serde_json::to_string(&report()).unwrap(), expected);
     assert_eq!(serde_json::from_str::<ViommuReport>(expected).unwrap(), report());
+}
+
+#[test]
+fn state_of_a_leg_is_told() {
+    for (quarantined, between, state) in
+        [(false, false, "in step"), (false, true, "between domains"), (true, true, "quarantined")]
+    {
+        let mut report = report();
+        (report.legs[0].quarantined, report.legs[0].between) = (quarantined, between);
+        let text = report.to_string();
+        let row = text.lines().find(|line| line.starts_with("type1 group 3")).unwrap();
+        assert!(row.ends_with(state), "{row}");
+    }
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn detach_of_the_wrong_domain_changes_nothing() {
 }
 
 #[test]
-fn a_group_is_in_one_domain_only() {
+fn a_member_joins_its_group_and_no_other_domain() {
     let mut bench = bench();
     bench.iommu.attach(8, 1, false).unwrap();
     assert!(matches!(bench.iommu.attach(9, 2, false), Err(Refusal::GroupElsewhere { domain: 1, .. })));

@@ -28,7 +28,7 @@ fn places() -> impl Strategy<Value = Span> {
 }
 
 fn ops() -> impl Strategy<Value = Op> {
-    let endpoint = prop_oneof![Just(8u32), Just(9), Just(16), Just(24), Just(5)];
+    let endpoint = prop_oneof![Just(8u32), Just(9), Just(10), Just(16), Just(24), Just(5)];
     let domain = 1..4u32;
     let perm = any::<(bool, bool)>().prop_map(|(read, write)| Perm { read, write });
     let bar = (0..2usize, 0..5u64).prop_map(|(place, page)| (PLACES[place] >> 12) + page);

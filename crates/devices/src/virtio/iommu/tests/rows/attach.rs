@@ -67,6 +67,26 @@ fn a6_an_endpoint_leaves_its_old_domain_first() {
 }
 
 #[test]
+fn a6_a_group_leaves_its_old_domain_one_by_one_and_reaches_nothing_meanwhile() {
+    let endpoints = vec![(8, Some(0), vec![]), (9, Some(0), vec![]), (16, Some(1), vec![])];
+    let mut rig = Plan { endpoints, ..Plan::default() }.build();
+    for (endpoint, domain) in [(8, 1), (9, 1), (16, 3)] {
+        assert_eq!(rig.attach(endpoint, domain), Status::Ok);
+    }
+    assert_eq!(rig.map_page(1, 5), Status::Ok);
+    for domain in [2, 1] {
+        assert_eq!(rig.attach(8, domain), Status::Ok, "Linux moves a member without DETACH");
+        assert_eq!((rig.domain_of(8), rig.domain_of(9)), (Some(domain), Some(3 - domain)), "A8");
+        assert!(rig.held(0).is_empty(), "neither table, nor both");
+        assert_eq!(rig.attach(9, 3), Status::Unsupp, "A4: a third domain is one too many");
+        assert_eq!(rig.map_page(domain, 6), Status::Ok, "as Linux replays what the domain maps");
+        assert_eq!(rig.attach(9, domain), Status::Ok);
+        assert_eq!(rig.held(0).len(), 1, "what the domain maps, and no more");
+        assert_eq!(rig.map_page(3 - domain, 7), Status::NoEnt, "D5: the old domain has ended");
+    }
+}
+
+#[test]
 fn a7_an_endpoint_that_must_not_use_what_is_mapped_is_refused() {
     let own = ResvMem { kind: ResvKind::Reserved, span: span(5 * PAGE, 7 * PAGE - 1) };
     let endpoints = vec![(8, Some(0), vec![]), (16, Some(1), vec![own])];
