@@ -61,12 +61,14 @@ pub(crate) fn assemble(
     let mapper: Arc<dyn MemoryMapper> = Arc::new(KvmMapper::new(parts.vm.clone(), island.clone()));
     builder.add_assigned(plan, island.as_ref(), &mapper)?;
     let guests: Vec<Bdf> = plan.devices.iter().map(|device| device.guest).collect();
+    let buses: Vec<(Bdf, u8)> = plan.root_ports.iter().map(|port| (port.at, port.secondary)).collect();
     let apertures = Apertures {
         memory32: shape.mmio32,
         memory64: shape.mmio64,
         ports: board::PORTS,
         lines: board::interrupt_lines(),
         no_master: &guests,
+        buses: &buses,
     };
     for placed in enumerate(&root, &apertures).context("give the PCI devices their addresses")? {
         log::debug!("{}: BAR {} at {}", placed.at, placed.bar, placed.span);

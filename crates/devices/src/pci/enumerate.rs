@@ -26,6 +26,8 @@ pub struct Apertures<'a> {
     pub lines: Option<[u8; 4]>,
     /// Functions whose bus mastering is left to the guest: the assigned ones.
     pub no_master: &'a [Bdf],
+    /// Root ports with the bus behind each. Others get the first numbers that are free.
+    pub buses: &'a [(Bdf, u8)],
 }
 
 /// A BAR's place.
@@ -82,10 +84,9 @@ pub enum EnumerateError {
     },
 }
 
-/// Gives every function its resources and switches decoding on. The port with the lowest device number gets bus 1, the
-/// next bus 2, and so on. What was placed, in order of address.
+/// Gives every function its resources and switches decoding on. What was placed, in order of address.
 pub fn enumerate(root: &PciRoot, apertures: &Apertures<'_>) -> Result<Vec<Placed>, EnumerateError> {
-    let functions = scan::scan(root)?;
+    let functions = scan::scan(root, apertures.buses)?;
     let requests: Vec<Request> = functions.iter().flat_map(|function| scan::bars(root, function)).collect();
     let high = |request: &Request| {
         apertures.memory64.is_some() && request.kind == BarKind::Memory64 { prefetchable: true }

@@ -19,13 +19,18 @@ pub struct Found {
     pub is_port: bool,
 }
 
-/// Every function, root bus first; gives each root port a bus.
-pub fn scan(root: &PciRoot) -> Result<Vec<Found>, EnumerateError> {
+/// Every function, root bus first; gives each root port its bus of `buses`, or the first that is free.
+pub fn scan(root: &PciRoot, buses: &[(Bdf, u8)]) -> Result<Vec<Found>, EnumerateError> {
     let mut found: Vec<Found> = (0..32).flat_map(|device| functions(root, 0, device, None)).collect();
     let ports: Vec<Bdf> =
         found.iter().filter(|function| function.is_port).map(|function| function.at).collect();
-    for (n, port) in ports.into_iter().enumerate() {
-        let bus = u8::try_from(n + 1).map_err(|_| EnumerateError::NoBus { at: port })?;
+    let wanted = |port: &Bdf| buses.iter().find(|(at, _)| at == port).map(|(_, bus)| *bus);
+    let mut taken: Vec<u8> = ports.iter().filter_map(wanted).collect();
+    for port in ports {
+        // A guest keeps the numbers that it finds, and its tables name endpoints by them.
+        let free = || (1..=u8::MAX).find(|bus| !taken.contains(bus));
+        let bus = wanted(&port).or_else(free).ok_or(EnumerateError::NoBus { at: port })?;
+        taken.push(bus);
         root.config_write(port, regs::PRIMARY_BUS, &[0, bus, bus]);
         found.extend(functions(root, bus, 0, Some(port)));
     }

@@ -27,6 +27,7 @@ fn apertures() -> Apertures<'static> {
         ports: Some(span(0x1000, 0xefff)),
         lines: Some([10, 11, 12, 13]),
         no_master: &[],
+        buses: &[],
     }
 }
 
@@ -108,6 +109,45 @@ fn bus_mastering_of_assigned_functions_is_left_to_the_guest() {
     }
     for (at, line) in [("00:01.0", 11), ("01:00.0", 12), ("02:00.0", 13)] {
         assert_eq!(read_u8(&root, bdf(at), regs::INTERRUPT_LINE), line, "{at}");
+    }
+}
+
+#[test]
+fn ports_get_the_buses_that_were_planned() {
+    let secondary = |root: &PciRoot, at| read_u8(root, bdf(at), regs::PRIMARY_BUS + 1);
+    let planned =
+        |list: &[(&str, u8)]| -> Vec<(Bdf, u8)> { list.iter().map(|(at, bus)| (bdf(at), *bus)).collect() };
+    for (buses, first, second) in [
+        (planned(&[]), 1, 2),
+        (planned(&[("00:02.0", 28), ("00:03.0", 5)]), 28, 5),
+        (planned(&[("00:03.0", 1)]), 2, 1),
+    ] {
+        let (_, root) = machine(&[], &[(0, M32, 0x1000)], &[(0, M32, 0x1000)]);
+        let placed = enumerate(&root, &Apertures { buses: &buses, ..apertures() }).unwrap();
+        assert_eq!([secondary(&root, "00:02.0"), secondary(&root, "00:03.0")], [first, second]);
+        let mut there: Vec<u8> = placed.iter().map(|one| one.at.bus()).collect();
+        there.sort_unstable();
+        assert_eq!(there, [first.min(second), first.max(second)], "the functions answer there");
+    }
+}
+
+#[test]
+fn functions_of_one_slot_share_a_window_that_holds_all_of_them() {
+    let (memory, root) = machine(&[], &[(0, M32, 16 * MIB), (2, P64, MIB)], &[]);
+    let port = root.add_port(bdf("00:04.0"), RootPort::new(3).unwrap()).unwrap();
+    for function in 0..8 {
+        let bars: Bars<'_> = &[(0, M32, 16 * MIB), (2, P64, 32 * MIB)];
+        root.add_behind(port, function, FakeFunction::new(bars)).unwrap();
+    }
+    let placed = enumerate(&root, &apertures()).unwrap();
+    let slot: Vec<_> = placed.iter().filter(|one| one.at.bus() == 3).collect();
+    assert_eq!(slot.len(), 16);
+    let (below, above) = (window(&root, "00:04.0").unwrap(), prefetch_window(&root, "00:04.0").unwrap());
+    assert!(below.len().unwrap() >= 128 * MIB && above.len().unwrap() >= 256 * MIB, "{below} {above}");
+    for one in slot {
+        assert!(below.covers(&one.span) || above.covers(&one.span), "{one:?}");
+        assert!(memory.read(one.span.start(), &mut [0]), "{one:?}");
+        assert_eq!(read_u8(&root, one.at, regs::INTERRUPT_LINE), 10, "the port's own line: all have pin A");
     }
 }
 
