@@ -150,8 +150,8 @@ spec! {
         /// Whether the device stands behind the guest's IOMMU (viommu), where it reaches what the guest maps, or
         /// beside it (off), where it reaches all guest RAM. Default: viommu when --virtio-iommu is given.
         "iommu", "iommu=viommu|off" => iommu: IommuChoice,
-        /// PCI address in the guest; device and function must be 00.0, because each device has a root port of its own.
-        /// Default: the next free bus.
+        /// PCI address in the guest. The device is 00, and so is the function, but for devices of one IOMMU group: behind the
+        /// guest's IOMMU they are functions of one slot (BB:00.0, BB:00.1 ...). Default: the next free one.
         "guest-address", "guest-address=BB:DD.F" => guest_address: GuestAddress,
         /// Allows a device whose interrupts the host cannot keep apart from those of others. Such a device can raise
         /// any interrupt of the host: only for guests that are trusted.

@@ -6,7 +6,7 @@ use super::{Arch, Assignment};
 use crate::cmdline::specs::MsiMode;
 use crate::errors::Refusal;
 
-/// Devices that can be assigned: each has a root port of its own, and those are devices 4 to 31 of bus 0.
+/// Devices that can be assigned: each may need a root port of its own, and those are devices 4 to 31 of bus 0.
 pub const MOST_DEVICES: usize = 28;
 
 const MIB: u64 = 1 << 20;
@@ -119,7 +119,7 @@ pub(super) fn assignment(found: &Assignment, refusals: &mut Vec<Refusal>) {
         refusals.push(Refusal::new(
             "--vfio",
             format!("is given {} times", found.vfio.len()),
-            "each device has a root port of its own, and there are 28",
+            "each device may need a root port of its own, and there are 28",
             format!("Assign at most {MOST_DEVICES} devices."),
         ));
     }
@@ -135,11 +135,11 @@ pub(super) fn assignment(found: &Assignment, refusals: &mut Vec<Refusal>) {
     let mut taken = BTreeSet::new();
     for bdf in found.vfio.iter().filter_map(|device| device.guest_address) {
         let place = usize::from(bdf.bus());
-        if bdf.device() != 0 || bdf.function() != 0 || !(1..=MOST_DEVICES).contains(&place) {
+        if bdf.device() != 0 || !(1..=MOST_DEVICES).contains(&place) {
             refusals.push(Refusal::new(
                 "--vfio",
                 format!("cannot have guest-address={bdf}"),
-                "an assigned device is alone behind a root port, on a bus of its own",
+                "an assigned device is behind a root port, whose bus has device 00 alone",
                 format!("Give BB:00.0 with a bus from 01 to {MOST_DEVICES:02x}."),
             ));
         } else if !taken.insert(bdf) {

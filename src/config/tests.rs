@@ -111,7 +111,7 @@ fn contradictions_and_limits_are_refused_with_their_reason() {
         ("--irqchip its", Arch::X86_64, "--irqchip does not apply: an x86_64 guest has local APICs"),
         ("--vfio a,guest-address=00:05.0", Arch::X86_64, "cannot have guest-address=00:05.0"),
         ("--vfio a,guest-address=1d:00.0", Arch::X86_64, "Give BB:00.0 with a bus from 01 to 1c."),
-        ("--vfio a,guest-address=05:00.1", Arch::X86_64, "alone behind a root port"),
+        ("--vfio a,guest-address=05:01.0", Arch::X86_64, "whose bus has device 00 alone"),
         (
             "--vfio a,guest-address=05:00.0 --vfio b,guest-address=05:00.0",
             Arch::X86_64,

@@ -128,7 +128,7 @@ impl Builder<'_> {
         Ok(link)
     }
 
-    /// Puts each assigned device behind a root port of its own.
+    /// Puts the assigned devices behind their root ports: one each, or the functions of one slot.
     fn add_assigned(
         &mut self,
         plan: &Plan,
@@ -139,7 +139,7 @@ impl Builder<'_> {
             let id = self.root.add_port(port.at, RootPort::new(slot as u16 + 1)?)?;
             let behind = |open: &&OpenDevice| open.plan.guest.bus() == port.secondary;
             for open in self.assigned.devices.iter().filter(behind) {
-                // Behind a port, device 0 pin A swizzles to the port's own line.
+                // Behind a port, device 0 pin A swizzles to the port's own line, and every function has pin A.
                 let services = LocalServices {
                     msi: self.messages(island.filter(|_| open.plan.behind_viommu)),
                     mapper: Some(mapper.clone()),

@@ -10,6 +10,7 @@ mod msi;
 mod places;
 mod range;
 mod regions;
+mod shared;
 
 use std::collections::BTreeMap;
 
@@ -195,7 +196,7 @@ pub fn plan(assignment: &Assignment, facts: &Facts, map: &GuestMap) -> Result<Pl
     conflicts::check(&mut draft);
     let gic = msi::place(&mut draft);
     let viommu = viommu(&mut draft, gic.as_ref());
-    let (root_ports, guests) = places::give(&draft);
+    let (root_ports, guests) = places::give(&mut draft);
     let emulated = emulated(assignment, &root_ports);
     let groups = draft
         .apertures()

@@ -1,10 +1,13 @@
-//! Guest PCI addresses: emulated devices on bus 0, and a root port with a bus of its own for each assigned device.
+//! Guest PCI addresses: emulated devices on bus 0, and behind root ports of bus 0 the assigned devices.
+//!
+//! Each is alone on its bus, but for those of one host group behind the virtual IOMMU. The host cannot tell them apart, so the
+//! guest must not either: as functions of one device, without access control of their own, they are one group to it.
 
 use std::collections::BTreeSet;
 
 use data_model::Bdf;
 
-use super::Draft;
+use super::{Draft, shared};
 use crate::config::MOST_DEVICES;
 
 /// Where the virtual IOMMU is.
@@ -29,19 +32,31 @@ fn root_port(bus: u8) -> RootPort {
     RootPort { secondary: bus, at: Bdf::from_id((u16::from(bus) + 3) << 3) }
 }
 
-/// The root ports, by bus, and the guest address of each device of the draft, in its order.
-pub(super) fn give(draft: &Draft<'_>) -> (Vec<RootPort>, Vec<Bdf>) {
-    let mut taken: BTreeSet<u8> =
-        draft.devices.iter().filter_map(|found| found.config.guest_address).map(|bdf| bdf.bus()).collect();
-    let mut guests = Vec::new();
-    for found in &draft.devices {
-        let free = || (1..=MOST_DEVICES as u8).find(|bus| !taken.contains(bus));
+/// The root ports, by bus, and the guest address of each device of the draft, in its order. What the user chose and what
+/// cannot be is refused.
+pub(super) fn give(draft: &mut Draft<'_>) -> (Vec<RootPort>, Vec<Bdf>) {
+    let slots = shared::slots(draft);
+    let refusals = shared::refusals(draft, &slots);
+    draft.refusals.extend(refusals);
+    let chosen = |index: &usize| draft.devices.get(*index).and_then(|found| found.config.guest_address);
+    let mut buses: BTreeSet<u8> = slots.iter().flatten().filter_map(chosen).map(|bdf| bdf.bus()).collect();
+    let mut guests = vec![Bdf::default(); draft.devices.len()];
+    for members in &slots {
+        let free = || (1..=MOST_DEVICES as u8).find(|bus| !buses.contains(bus));
         // There are as many buses as devices allowed, so one is always free.
-        let bus = found.config.guest_address.map(|bdf| bdf.bus()).or_else(free).unwrap_or(u8::MAX);
-        taken.insert(bus);
-        guests.push(Bdf::from_id(u16::from(bus) << 8));
+        let bus = members.iter().find_map(chosen).map(|bdf| bdf.bus()).or_else(free).unwrap_or(u8::MAX);
+        buses.insert(bus);
+        let taken: Vec<u8> = members.iter().filter_map(chosen).map(|bdf| bdf.function()).collect();
+        let mut free = (0..8u8).filter(|function| !taken.contains(function));
+        for index in members {
+            let function = chosen(index).map(|bdf| bdf.function()).or_else(|| free.next());
+            if let (Some(guest), Some(at)) = (guests.get_mut(*index), Bdf::new(bus, 0, function.unwrap_or(7)))
+            {
+                *guest = at;
+            }
+        }
     }
-    (taken.into_iter().map(root_port).collect(), guests)
+    (buses.into_iter().map(root_port).collect(), guests)
 }
 
 /// Places for emulated devices: those below the root ports first, then from the last one down, so that an assigned device

@@ -9,6 +9,7 @@ use crate::host::{Access, HostRegionKind, gather};
 mod placement;
 mod published;
 mod refusals;
+mod shared;
 
 /// A device behind the virtual IOMMU, on bus `bus` of the host.
 fn device(bus: u8) -> VfioConfig {

@@ -280,13 +280,12 @@ impl State {
         self.slots.iter().position(|slot| slot.place == place)
     }
 
-    /// Whether `slot` is function 0 of a device with more functions.
+    /// Whether `slot` is a function of a device with more functions. All of them say so: Linux looks at function 0 to find
+    /// the others, and at each one to put those without access control into one group.
     fn has_siblings(&self, slot: &Slot) -> bool {
         self.slots.iter().any(|other| match (slot.place, other.place) {
-            (Place::Root(a), Place::Root(b)) => {
-                a.function() == 0 && a.device() == b.device() && b.function() != 0
-            }
-            (Place::Behind(a, 0), Place::Behind(b, f)) => a == b && f != 0,
+            (Place::Root(a), Place::Root(b)) => a.device() == b.device() && a.function() != b.function(),
+            (Place::Behind(a, f), Place::Behind(b, g)) => a == b && f != g,
             _ => false,
         })
     }

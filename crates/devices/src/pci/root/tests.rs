@@ -96,13 +96,19 @@ fn functions_behind_a_port_answer_on_its_bus_only() {
     for (text, present) in expect {
         assert_eq!(there(text), present, "{text}");
     }
-    let mut header = [0; 2];
-    root.config_read(bdf("05:00.0"), regs::HEADER_TYPE, &mut header);
-    assert_eq!(header[0], 0x80, "there are more functions");
+    let header = |root: &PciRoot, at| {
+        let mut header = [0; 2];
+        root.config_read(bdf(at), regs::HEADER_TYPE, &mut header);
+        header[0]
+    };
+    assert_eq!([header(&root, "05:00.0"), header(&root, "05:00.1")], [0x80; 2], "each has siblings");
+    assert_eq!(header(&root, "00:00.0"), 0, "the host bridge has none");
     assert_eq!(read32(&root, bdf("00:03.0"), regs::REVISION) >> 8, 0x06_0400);
     assert_eq!(read32(&root, bdf("00:03.0"), 0x100) & 0xffff, u32::from(regs::EXT_ACS));
     assert_eq!(read32(&root, bdf("00:03.0"), 0x104) & 0x1d, 0x1d);
     assert_eq!(read32(&root, bdf("00:00.0"), regs::REVISION) >> 8, 0x06_0000);
+    assert!(root.remove_behind(port, 1).is_some() && !there("05:00.1"));
+    assert_eq!(header(&root, "05:00.0"), 0, "alone again");
     assert!(root.remove_behind(port, 0).is_some() && !there("05:00.0"));
 }
 
