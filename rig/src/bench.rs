@@ -1,5 +1,6 @@
 //! The command lines of the measurements, and their figures as people or programs read them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -7,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::exit_bench::{self, Exits};
-use crate::map_bench::{self, Figures, Plan};
+use crate::map_bench::{self, Figures, Plan, Turns};
 use crate::read_bench::{self, Reads};
 use crate::statistics::{Percentiles, median};
 
@@ -26,6 +27,10 @@ pub struct MapBench {
     /// Do nothing but so many pairs of a 4 KiB map and its unmap, and print nothing: for one who counts from outside
     #[arg(long)]
     pairs: Option<u64>,
+    /// Take turns with another process that measures the same: before each run say "LAB turn" here, and wait until a line comes
+    /// on standard input
+    #[arg(long, value_name = "PATH")]
+    turns: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -69,10 +74,8 @@ impl MapBench {
         }
         let common = &self.common;
         let (samples, live) = (self.samples, self.live.clone());
-        let figures = map_bench::measure(
-            &self.device,
-            &Plan { runs: common.runs, samples, window: common.window(), live },
-        )?;
+        let plan = Plan { runs: common.runs, samples, window: common.window(), live };
+        let figures = map_bench::measure(&self.device, &plan, &Turns::new(self.turns.as_deref())?)?;
         common.print(&figures, maps)
     }
 }

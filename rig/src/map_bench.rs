@@ -14,6 +14,9 @@ use serde::Serialize;
 use vfio::{Container, DmaPerm, Group};
 
 mod memory;
+mod turns;
+
+pub use turns::Turns;
 
 use crate::host::group_of;
 use crate::statistics::{Percentiles, median};
@@ -77,8 +80,8 @@ struct Bench {
     _group: Group,
 }
 
-/// Measures on the container of `device`.
-pub fn measure(device: &str, plan: &Plan) -> Result<Figures> {
+/// Measures on the container of `device`. A turn is one run, or the filling before it, or the end.
+pub fn measure(device: &str, plan: &Plan, turns: &Turns) -> Result<Figures> {
     let mut bench = Bench::new(device)?;
     let mut figures = Figures {
         clock_ns: clock_ns(),
@@ -88,24 +91,30 @@ pub fn measure(device: &str, plan: &Plan) -> Result<Figures> {
         large_per_second: Vec::new(),
         huge_per_second: Vec::new(),
     };
-    bench.rate(plan.window / 4, |bench| bench.pair(MEASURED, PAGE))?; // warm up
+    bench.warm_up(plan)?;
     for _ in 0..plan.runs {
+        bench.turn(turns, plan)?;
         let (map, unmap) = bench.latency(plan.samples)?;
         figures.map.push(map);
         figures.unmap.push(unmap);
+        bench.turn(turns, plan)?;
         figures.large_per_second.push(bench.rate(plan.window, |bench| bench.pair(MEASURED, LARGE))?);
         if let Some(huge) = &bench.huge {
+            bench.turn(turns, plan)?;
             figures
                 .huge_per_second
                 .push(bench.rate(plan.window, |bench| bench.pair_of(huge, MEASURED, LARGE))?);
         }
     }
     for &live in &plan.live {
+        // So that the other one's last run does not have to wait until this is full, which may take minutes.
+        turns.next()?;
         // The pair that is measured is one of them while it lives.
         bench.fill(live.saturating_sub(1))?;
-        let rates = (0..plan.runs).map(|_| bench.rate(plan.window, |bench| bench.pair(MEASURED, PAGE)));
-        figures.pairs.push(Pairs { live, per_second: rates.collect::<Result<_>>()? });
+        let per_second = (0..plan.runs).map(|_| bench.rate_of_pairs(turns, plan)).collect::<Result<_>>()?;
+        figures.pairs.push(Pairs { live, per_second });
     }
+    turns.next()?;
     bench.container.unmap_all().context("unmapping everything")?;
     Ok(figures)
 }
@@ -151,6 +160,20 @@ impl Bench {
     fn pair_of(&self, memory: &HostMemory, iova: u64, len: u64) -> Result<()> {
         self.map_of(memory, iova, 0, len)?;
         self.unmap(iova, len)
+    }
+
+    /// Waits for the next turn. Who had to wait finds caches cold, and a virtual IOMMU's thread asleep.
+    fn turn(&self, turns: &Turns, plan: &Plan) -> Result<()> {
+        if turns.next()? { self.warm_up(plan) } else { Ok(()) }
+    }
+
+    fn warm_up(&self, plan: &Plan) -> Result<()> {
+        self.rate(plan.window / 4, |bench| bench.pair(MEASURED, PAGE)).map(drop)
+    }
+
+    fn rate_of_pairs(&self, turns: &Turns, plan: &Plan) -> Result<f64> {
+        self.turn(turns, plan)?;
+        self.rate(plan.window, |bench| bench.pair(MEASURED, PAGE))
     }
 
     /// Each call on its own.
