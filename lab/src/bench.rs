@@ -1,14 +1,15 @@
-//! `cargo lab bench`: the same work by a process of the lab host, by a guest behind QEMU and by a guest behind mixvm, in
-//! one boot of the lab host.
+//! `cargo lab bench`: the same work by a guest behind QEMU and by a guest behind mixvm, each in turns with a process of the
+//! lab host, in one boot of the lab host.
 
 mod chart;
 mod lives;
 mod page;
 mod readings;
 mod table;
+mod times;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
@@ -24,7 +25,11 @@ pub use lives::Extent;
 use readings::Readings;
 use table::Row;
 
-const HOST_SCRIPT: &str = include_str!("scripts/bench-host.sh");
+/// The lab host's side: names in its `/bin`, and texts.
+const SCRIPTS: [(&str, &str); 2] = [
+    ("bench-host.sh", include_str!("scripts/bench-host.sh")),
+    ("bench-turns.sh", include_str!("scripts/bench-turns.sh")),
+];
 
 /// What the user wants.
 #[derive(Clone, Debug)]
@@ -82,12 +87,11 @@ pub fn bench(choices: Choices, wish: &Wish, ui: &mut Ui) -> Result<Verdict> {
         }
         false => None,
     };
-    let script = lab.paths.run.join("bench-host.sh");
-    fs::write(&script, HOST_SCRIPT).with_context(|| format!("writing {}", script.display()))?;
     let steps = lives::steps(arch, &wish.extent);
     let job = Job {
-        devices: vec![Device::Nvme],
-        files: vec![(script, "bench-host.sh".into())],
+        // The guests have the disk, the floor the network card.
+        devices: vec![Device::Nvme, Device::E1000e],
+        files: scripts(&lab.paths.run)?,
         steps,
         cpus: Some(wish.host_cpus),
         idle: wish.host_idle,
@@ -132,6 +136,15 @@ fn report(tree: &Path, wish: &Wish, outcome: &Outcome, readings: &Readings) -> R
     Ok(if outcome.method.failures.is_empty() { Verdict::Passed } else { Verdict::Failed })
 }
 
+fn scripts(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let script = |(name, text): (&str, &str)| {
+        let path = folder.join(name);
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        Ok((path, name.to_owned()))
+    };
+    SCRIPTS.into_iter().map(script).collect()
+}
+
 /// What all steps printed, in their order.
 fn consoles(lab: &Lab, steps: &[Step]) -> String {
     let console = |step: &Step| match step {
@@ -145,13 +158,12 @@ fn consoles(lab: &Lab, steps: &[Step]) -> String {
 }
 
 fn failures(readings: &Readings) -> Vec<String> {
-    let mut failures: Vec<_> = readings
-        .lives
-        .iter()
-        .flat_map(|(name, life)| life.failures.iter().map(move |failure| format!("{name}: {failure}")))
-        .collect();
-    if readings.floor.len() != 2 {
-        failures.push(format!("the floor was measured {} times of 2", readings.floor.len()));
+    let mut failures = Vec::new();
+    for (name, life) in &readings.lives {
+        failures.extend(life.failures.iter().map(|failure| format!("{name}: {failure}")));
+        if life.failures.is_empty() && life.maps.is_some() && life.beside.is_none() {
+            failures.push(format!("{name}: no floor was measured beside it"));
+        }
     }
     failures
 }
@@ -164,3 +176,6 @@ fn today() -> Result<String> {
         date => Ok(date.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,11 +25,11 @@ pub struct Extent {
     pub with_qemu: bool,
 }
 
-/// Everything, the floor first and last.
+/// Everything. Where maps are measured the floor takes turns with the guest.
 pub fn steps(arch: Arch, extent: &Extent) -> Vec<Step> {
-    let mut steps = vec![floor("floor-before", extent), busy_floor(extent)];
+    let mut steps = Vec::new();
     let all = "disk,idle,exits,maps";
-    let life = |name: &str, words: String| step(name, &format!("life {name} {words}"));
+    let life = |name: &str, words: String| step(name, &words, extent);
     // The machine is faster in one minute than in the next: guests that are compared in what they read take turns.
     let in_turns = |name: &str, of: &dyn Fn(bool, &str) -> String| {
         let beside = format!("{name}{WITHOUT}");
@@ -54,26 +54,15 @@ pub fn steps(arch: Arch, extent: &Extent) -> Vec<Step> {
         }
         steps.push(life(&format!("{MIXVM}{START}{number}"), ours("--virtio-iommu", "")));
     }
-    steps.push(floor("floor-after", extent));
     steps
 }
 
-fn step(name: &str, shell: &str) -> Step {
-    Step::Command { name: name.to_owned(), limit: LIMIT, shell: format!(". /bin/bench-host.sh; {shell}") }
-}
-
-fn floor(name: &str, extent: &Extent) -> Step {
-    step(name, &format!("tell floor \"$({})\"", floor_words(extent)))
-}
-
-/// The floor while the other processors have work, as they have when a guest and the device's thread both run.
-fn busy_floor(extent: &Extent) -> Step {
-    step("floor-busy", &format!("tell floor-busy \"$(beside_work {})\"", floor_words(extent)))
-}
-
-fn floor_words(extent: &Extent) -> String {
+fn step(name: &str, words: &str, extent: &Extent) -> Step {
     let Extent { runs, window, live, .. } = extent;
-    format!("rig map-bench --device $NVME --runs {runs} --window {window} --live {live} --json")
+    let shell = format!(
+        ". /bin/bench-host.sh; measured='--runs {runs} --window {window} --live {live}'; life {name} {words}"
+    );
+    Step::Command { name: name.to_owned(), limit: LIMIT, shell }
 }
 
 /// The guest's kernel command line.

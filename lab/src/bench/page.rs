@@ -8,17 +8,18 @@ use anyhow::{Context, Result};
 use super::Outcome;
 use super::chart;
 use super::table::{Row, Target};
+use super::times::Cell;
 use crate::qemu::Idle;
 
 const PAGE: &str = "docs/src/performance.md";
 
 /// The table as text of even columns.
 pub fn text(rows: &[Row]) -> String {
-    let head = ["", "floor", "busy floor", "QEMU", "mixvm", "poll=off", "wanted"].map(str::to_owned);
+    let head = ["", "floor", "QEMU", "mixvm", "poll=off", "wanted"].map(str::to_owned);
     let lines: Vec<_> = std::iter::once(head).chain(rows.iter().map(cells)).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..7).map(width).collect();
-    let line = |line: &[String; 7]| {
+    let widths: Vec<usize> = (0..6).map(width).collect();
+    let line = |line: &[String; 6]| {
         let mut text = format!("{:<1$}", line[0], widths[0]);
         for (cell, width) in line.iter().zip(&widths).skip(1) {
             text.push_str(&format!("  {cell:>width$}"));
@@ -31,7 +32,7 @@ pub fn text(rows: &[Row]) -> String {
 /// The table as the book has it.
 fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| work | floor | busy floor | QEMU | mixvm | mixvm, `poll=off` | wanted |\n|---|---|---|---|---|---|---|\n",
+        "| work | floor | QEMU | mixvm | mixvm, `poll=off` | wanted |\n|---|---|---|---|---|---|\n",
     );
     for row in rows {
         text.push_str(&format!("| {} |\n", cells(row).join(" | ")));
@@ -39,29 +40,23 @@ fn markdown(rows: &[Row]) -> String {
     text
 }
 
-fn cells(row: &Row) -> [String; 7] {
-    let value = |value: Option<f64>| match (value, row.floor) {
-        (None, _) => "–".to_owned(),
-        (Some(value), Some(floor)) if floor > 0.0 && !row.unit.is_empty() => {
-            format!("{} (×{})", number(value, row.unit), short(value / floor))
+fn cells(row: &Row) -> [String; 6] {
+    let none = || "–".to_owned();
+    let guest = |cell: &Option<Cell>| match cell {
+        None => none(),
+        Some(Cell { value, times: None }) => number(*value, row.unit),
+        Some(Cell { value, times: Some(times) }) => {
+            let [middle, low, high] = [times.median, times.low, times.high].map(short);
+            format!("{} (×{middle}, {low}–{high})", number(*value, row.unit))
         }
-        (Some(value), _) => number(value, row.unit),
     };
-    let floor = row.floor.map_or("–".to_owned(), |floor| number(floor, row.unit));
+    let floor = row.floor.map_or_else(none, |floor| number(floor, row.unit));
     let wanted = match (wanted(row.target), row.met()) {
         (wanted, Some(true)) => format!("{wanted}: yes"),
         (wanted, Some(false)) => format!("{wanted}: no"),
         (wanted, None) => wanted,
     };
-    [
-        row.work.clone(),
-        floor,
-        value(row.busy_floor),
-        value(row.qemu),
-        value(row.mixvm),
-        value(row.unpolled),
-        wanted,
-    ]
+    [row.work.clone(), floor, guest(&row.qemu), guest(&row.mixvm), guest(&row.unpolled), wanted]
 }
 
 fn wanted(target: Target) -> String {

@@ -82,6 +82,8 @@ pub struct Life {
     pub reads: Option<Reads>,
     /// Maps and unmaps.
     pub maps: Option<Maps>,
+    /// The same by a process of the host, in turns with the guest: its run k came right after the guest's.
+    pub beside: Option<Maps>,
     /// Accesses that the monitor answers in the processor's exit.
     pub exits: Option<Exits>,
     /// Counters of the host by what the guest did meanwhile.
@@ -92,13 +94,9 @@ pub struct Life {
     pub failures: Vec<String>,
 }
 
-/// All lives of one boot of the lab host, by name, and the floor.
+/// All lives of one boot of the lab host, by name.
 #[derive(Debug, Default, Serialize)]
 pub struct Readings {
-    /// The host's own process, before and after the guests.
-    pub floor: Vec<Maps>,
-    /// The same while the host's other processors had work.
-    pub busy_floor: Option<Maps>,
     /// Second tries, after a guest that did not come to its end.
     pub retries: u32,
     /// In the order of their names.
@@ -114,8 +112,6 @@ impl Readings {
             let (key, rest) = line.split_once(' ').unwrap_or((line, ""));
             match (key, &name) {
                 ("retry", _) => readings.retries += 1,
-                ("floor", _) => readings.floor.extend(serde_json::from_str::<Maps>(rest).ok()),
-                ("floor-busy", _) => readings.busy_floor = serde_json::from_str(rest).ok(),
                 // A second life of one name is a second try.
                 ("life", _) => {
                     readings.lives.insert(rest.to_owned(), Life::default());
@@ -131,10 +127,10 @@ impl Readings {
         readings
     }
 
-    /// The floor's runs as if they were one process's.
+    /// The floor's runs beside all lives, as if they were one process's.
     pub fn floor(&self) -> Maps {
         let mut all = Maps::default();
-        for maps in &self.floor {
+        for maps in self.lives.values().filter_map(|life| life.beside.as_ref()) {
             all.clock_ns = maps.clock_ns;
             all.map.extend(&maps.map);
             all.unmap.extend(&maps.unmap);
@@ -156,6 +152,7 @@ impl Life {
         match key {
             "up" => self.up = rest.parse().ok().map(|hundredths: f64| hundredths / 100.0),
             "domain" => self.domain = Some(rest.to_owned()),
+            "beside" => self.beside = serde_json::from_str(rest).ok(),
             "own-kib" => self.own_kib = rest.split(' ').next().and_then(|kib| kib.parse().ok()),
             "fail" => self.failures.push(rest.to_owned()),
             "span" => {
@@ -186,9 +183,15 @@ fn counted(text: &str) -> Option<(String, Counted)> {
 
 /// The middle value, the lower of two; `None` of nothing.
 pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let values = sorted(values);
+    values.get(values.len().checked_sub(1)? / 2).copied()
+}
+
+/// From the lowest to the highest.
+pub fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
-    values.get(values.len().checked_sub(1)? / 2).copied()
+    values
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::readings::{Counted, Life, Maps, Percentiles, Readings, median};
+use super::times::{Cell, Times};
 
 /// The one life behind each monitor in which everything is measured.
 pub const QEMU: &str = "qemu";
@@ -22,9 +23,9 @@ const COUNTED_PAIRS: f64 = 2000.0;
 /// What is wanted of mixvm.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub enum Target {
-    /// At most so many times the floor.
+    /// At most so many times the floor beside it.
     AtMostFloor(f64),
-    /// At least this part of the floor.
+    /// At least this part of the floor beside it.
     AtLeastFloor(f64),
     /// Less than QEMU.
     LessThanQemu,
@@ -43,16 +44,14 @@ pub struct Row {
     pub work: String,
     /// Unit of the values.
     pub unit: &'static str,
-    /// By a process of the host.
+    /// By a process of the host: the middle of its runs beside all guests.
     pub floor: Option<f64>,
-    /// The same while the host's other processors have work.
-    pub busy_floor: Option<f64>,
     /// By a guest behind QEMU.
-    pub qemu: Option<f64>,
+    pub qemu: Option<Cell>,
     /// By a guest behind mixvm.
-    pub mixvm: Option<f64>,
+    pub mixvm: Option<Cell>,
     /// The same without polling.
-    pub unpolled: Option<f64>,
+    pub unpolled: Option<Cell>,
     /// What is wanted.
     pub target: Target,
 }
@@ -60,13 +59,14 @@ pub struct Row {
 impl Row {
     /// Whether mixvm is as wanted; `None` when nothing is, or a value is missing.
     pub fn met(&self) -> Option<bool> {
-        let mixvm = self.mixvm?;
+        let mixvm = self.mixvm.as_ref()?;
+        let times = || mixvm.times.as_ref().map(|times| times.median);
         match self.target {
-            Target::AtMostFloor(times) => Some(mixvm <= times * self.floor?),
-            Target::AtLeastFloor(part) => Some(mixvm >= part * self.floor?),
-            Target::LessThanQemu => Some(mixvm < self.qemu?),
-            Target::AtMost(most) => Some(mixvm <= most),
-            Target::AtLeast(least) => Some(mixvm >= least),
+            Target::AtMostFloor(most) => Some(times()? <= most),
+            Target::AtLeastFloor(least) => Some(times()? >= least),
+            Target::LessThanQemu => Some(mixvm.value < self.qemu.as_ref()?.value),
+            Target::AtMost(most) => Some(mixvm.value <= most),
+            Target::AtLeast(least) => Some(mixvm.value >= least),
             Target::None => None,
         }
     }
@@ -81,47 +81,41 @@ pub fn rows(readings: &Readings) -> Vec<Row> {
         lives.latency("4 KiB unmap, p50", |maps| &maps.unmap, |run| run.p50, Target::AtMostFloor(4.0)),
         lives.latency("4 KiB unmap, p99", |maps| &maps.unmap, |run| run.p99, Target::None),
     ];
-    let live: Vec<u64> = lives.floor.pairs.iter().map(|pairs| pairs.live).collect();
+    let live = lives.live();
     for &live in &live {
         let work = format!("pairs of map and unmap, {live} live");
         rows.push(lives.of_maps(work, "/s", Target::AtLeastFloor(0.25), |maps| pairs(maps, live)));
     }
     if let [first, .., last] = live[..] {
-        rows.push(lives.of_maps(
-            format!("pairs, {last} live ÷ {first} live"),
-            "",
-            Target::AtLeast(0.8),
-            |maps| Some(pairs(maps, last)? / pairs(maps, first)?),
-        ));
+        rows.push(lives.growth(first, last));
     }
     for (pages, runs) in [("4 KiB", small as Runs), ("2 MiB", huge)] {
         let work = format!("32 MiB map and unmap, pages of {pages}");
-        let rate = |maps: &Maps| median(runs(maps).iter().copied());
-        rows.push(lives.of_maps(work, "/s", Target::AtLeastFloor(0.2), rate));
+        rows.push(lives.of_maps(work, "/s", Target::AtLeastFloor(0.2), runs));
     }
     rows.extend(lives.whole_guest());
     rows
 }
 
 /// One measurement, run by run.
-type Runs = fn(&Maps) -> &Vec<f64>;
+type Runs = fn(&Maps) -> Vec<f64>;
 
-fn small(maps: &Maps) -> &Vec<f64> {
-    &maps.large_per_second
+fn small(maps: &Maps) -> Vec<f64> {
+    maps.large_per_second.clone()
 }
 
-fn huge(maps: &Maps) -> &Vec<f64> {
-    &maps.huge_per_second
+fn huge(maps: &Maps) -> Vec<f64> {
+    maps.huge_per_second.clone()
 }
 
-/// The middle run's time in µs.
-fn micros(runs: &[Percentiles], of: fn(&Percentiles) -> u64) -> Option<f64> {
-    median(runs.iter().map(|run| of(run) as f64 / 1000.0))
+fn pairs(maps: &Maps, live: u64) -> Vec<f64> {
+    let pairs = maps.pairs.iter().find(|pairs| pairs.live == live);
+    pairs.map(|pairs| pairs.per_second.clone()).unwrap_or_default()
 }
 
-fn pairs(maps: &Maps, live: u64) -> Option<f64> {
-    let pairs = maps.pairs.iter().find(|pairs| pairs.live == live)?;
-    median(pairs.per_second.iter().copied())
+/// Each run's time in µs.
+fn micros(runs: &[Percentiles], of: fn(&Percentiles) -> u64) -> Vec<f64> {
+    runs.iter().map(|run| of(run) as f64 / 1000.0).collect()
 }
 
 struct Lives<'a> {
@@ -143,23 +137,46 @@ impl Lives<'_> {
             .map(|(_, life)| life)
     }
 
+    /// Numbers of live mappings beside which pairs were counted.
+    fn live(&self) -> Vec<u64> {
+        let mut maps = [MIXVM, QEMU, UNPOLLED].into_iter().filter_map(|name| self.life(name)?.maps.as_ref());
+        maps.next().map(|maps| maps.pairs.iter().map(|pairs| pairs.live).collect()).unwrap_or_default()
+    }
+
+    /// What a guest's runs came to, and in multiples of the floor's beside it.
+    fn cell(&self, name: &str, runs: impl Fn(&Maps) -> Vec<f64>) -> Option<Cell> {
+        let life = self.life(name)?;
+        let guest = runs(life.maps.as_ref()?);
+        let times = life.beside.as_ref().and_then(|floor| Times::of(&guest, &runs(floor)));
+        Some(Cell { value: median(guest)?, times })
+    }
+
     fn of_maps(
         &self,
         work: String,
         unit: &'static str,
         target: Target,
-        value: impl Fn(&Maps) -> Option<f64>,
+        runs: impl Fn(&Maps) -> Vec<f64>,
     ) -> Row {
-        let of = |name: &str| value(self.life(name)?.maps.as_ref()?);
+        let [qemu, mixvm, unpolled] = [QEMU, MIXVM, UNPOLLED].map(|name| self.cell(name, &runs));
+        Row { work, unit, floor: median(runs(&self.floor)), qemu, mixvm, unpolled, target }
+    }
+
+    /// How the rate grows with the live mappings. Of a guest it is a ratio of ratios: both numbers are counted minutes apart,
+    /// each beside its own floor.
+    fn growth(&self, first: u64, last: u64) -> Row {
+        let floor = |live| median(pairs(&self.floor, live));
+        let times = |name: &str, live| Some(self.cell(name, |maps| pairs(maps, live))?.times?.median);
+        let grown = |name: &str| Some(Cell::from(times(name, last)? / times(name, first)?));
+        let [qemu, mixvm, unpolled] = [QEMU, MIXVM, UNPOLLED].map(grown);
         Row {
-            work,
-            unit,
-            floor: value(&self.floor),
-            busy_floor: self.readings.busy_floor.as_ref().and_then(&value),
-            qemu: of(QEMU),
-            mixvm: of(MIXVM),
-            unpolled: of(UNPOLLED),
-            target,
+            work: format!("pairs, {last} live ÷ {first} live; of guests, against the floor's"),
+            unit: "",
+            floor: floor(last).zip(floor(first)).map(|(last, first)| last / first),
+            qemu,
+            mixvm,
+            unpolled,
+            target: Target::AtLeast(0.8),
         }
     }
 
@@ -181,8 +198,8 @@ impl Lives<'_> {
         target: Target,
         value: impl Fn(&str) -> Option<f64>,
     ) -> Row {
-        let [qemu, mixvm, unpolled] = [QEMU, MIXVM, UNPOLLED].map(value);
-        Row { work: work.to_owned(), unit, floor: None, busy_floor: None, qemu, mixvm, unpolled, target }
+        let [qemu, mixvm, unpolled] = [QEMU, MIXVM, UNPOLLED].map(|name| value(name).map(Cell::from));
+        Row { work: work.to_owned(), unit, floor: None, qemu, mixvm, unpolled, target }
     }
 
     fn whole_guest(&self) -> Vec<Row> {
@@ -210,7 +227,7 @@ impl Lives<'_> {
                 a_pair(name, |it| it.exits)
             }),
             self.of_lives("an access that is answered in the exit, p50", "µs", Target::None, |name| {
-                micros(&self.life(name)?.exits.as_ref()?.access, |run| run.p50)
+                median(micros(&self.life(name)?.exits.as_ref()?.access, |run| run.p50))
             }),
             self.of_lives("monitor's processor time for one pair", "µs", Target::None, |name| {
                 Some(a_pair(name, |it| it.ticks)? * 10_000.0)

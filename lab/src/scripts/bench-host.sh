@@ -2,6 +2,7 @@
 # measured goes to the console as lines "@bench KEY ...", which `cargo lab bench` reads.
 
 . /lib/common.sh
+. /bin/bench-turns.sh
 
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 
@@ -9,18 +10,6 @@ tell() { echo "@bench $*"; }
 
 # Time since the host's start in hundredths of a second.
 hundredths() { cut -d' ' -f1 /proc/uptime | tr -d .; }
-
-# beside_work WORDS...: does it while each other processor of the host has work.
-beside_work() {
-    others=
-    for _ in $(seq 2 "$(nproc)"); do
-        while :; do :; done &
-        others="$others $!"
-    done
-    "$@"
-    [ -z "$others" ] || kill $others
-    wait
-}
 
 # members PROGRAM: the processes that run it. One program for all of them: to start one takes the emulated host 20 ms.
 members() { ls -l /proc/[0-9]*/exe 2>/dev/null | sed -n "s,.* \(/proc/[0-9]*\)/exe -> .*/$1\$,\1,p"; }
@@ -70,8 +59,8 @@ settle() {
     done
 }
 
-# life NAME PROGRAM WORDS...: one life of a monitor; a second one when the guest did not come to its end, as nested guests of an
-# emulated host do now and then.
+# life NAME PROGRAM WORDS...: one life of a monitor; the floor beside it measures as $measured says. There is a second
+# life when the guest did not come to its end, as nested guests of an emulated host do now and then.
 life() {
     for file in guest-kernel guest-kernel-packed guest.img; do fetch "/guest/$file"; done
     live "$@"
@@ -85,11 +74,12 @@ live() {
     program=$2
     shift 2
     rm -f /run/life-done
+    make_ways
     tell life "$name"
     pids=
     tasks=
     born=$(hundredths)
-    "$@" </dev/null 2>"/lab/out/$name.stderr" | { follow; end_members "$program"; }
+    "$@" <"$ways/guest" 2>"/lab/out/$name.stderr" 7>&- 8>&- | { follow; end_floor; end_members "$program"; }
     [ -e /run/life-done ] || { tell fail "$name ended early"; tail -n 3 "/lab/out/$name.stderr" | sed 's/^/@bench fail /'; }
     tell died
 }
@@ -102,6 +92,7 @@ follow() {
     while IFS= read -r -t $SILENCE line; do
         line=${line%"$(printf '\r')"}
         case "$line" in
+            "LAB turn") turn ;;
             "LAB up") tell up $(($(hundredths) - born)) ;;
             "LAB begin "*)
                 what=${line#LAB begin }
@@ -111,7 +102,10 @@ follow() {
                 ;;
             "LAB end "*)
                 tell span "$what" $before $(counters)
-                [ "$what" = idle ] && tell own-kib "$(own_kib)"
+                case "$what" in
+                    idle) tell own-kib "$(own_kib)" ;;
+                    maps) finish_floor ;;
+                esac
                 ;;
             "LAB result "* | "LAB domain "* | "LAB fail "*) tell "${line#LAB }" ;;
             "LAB done")
