@@ -4,10 +4,14 @@
 # Both do the same: before each run, before they fill the container, and before their end they say "LAB turn" and wait for a
 # line. So each of them is idle, asleep in a read, while the other one works. The guest goes first; the floor is one run behind.
 
-# Where both are spoken to; what follows needs the pipes of `make_ways`.
+# Where both are spoken to.
 ways=/run/turns
 
-# make_ways: new pipes for one life. The guest's console is read from and written to $ways/guest, so nobody meets its end.
+# A floor that is silent for this many seconds is ended.
+FLOOR_SILENCE=600
+
+# make_ways: new pipes for one life: what is typed on the guest's console, what the floor is told, and what it says. This script
+# holds both ends of the first two, so that nobody waits for another to open them.
 make_ways() {
     mkdir -p "$ways"
     rm -f "$ways/guest" "$ways/floor" "$ways/said"
@@ -25,7 +29,6 @@ turn() {
 # The floor runs where the guest's processor does, which is idle meanwhile. It must not hold the writing end of its own pipe: so
 # it ends by itself when this script does.
 start_floor() {
-    # shellcheck disable=SC2086
     taskset 1 rig map-bench --device "$E1000E" $measured --json --turns "$ways/said" \
         <"$ways/floor" >"$ways/said" 2>&1 7>&- 8>&- &
     floor=$!
@@ -43,7 +46,7 @@ floor_turn() {
 # the guest goes on.
 hear_floor() {
     said=
-    read -r said <&6
+    read -r -t $FLOOR_SILENCE said <&6
     case "$said" in
         "LAB turn") ;;
         "{"*) tell beside "$said" ;;
