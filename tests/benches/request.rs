@@ -62,7 +62,7 @@ fn tables(c: &mut Criterion) {
                 let mapping = page(next() + 1);
                 table.insert(mapping).expect("a hole");
                 let extent = table.extent(mapping.iova).expect("whole").expect("something");
-                table.remove(extent);
+                table.remove(extent.span);
             });
         });
         group.bench_with_input(BenchmarkId::new("look up, cold", live), &live, |b, _| {

@@ -1,8 +1,8 @@
 //! The thread that serves the queues.
 //!
 //! It drains the request ring on each wake and then looks at it for a while (`poll.rs`), with kicks suppressed
-//! meanwhile. It holds the state's lock for one request at a time, so that a configuration write or a report waits for
-//! one request at most.
+//! meanwhile. It holds the state's lock for one request at a time, so that a configuration write waits for one request at
+//! most. One request may last: an ATTACH can pin all of a guest's memory.
 
 use std::io;
 use std::sync::Arc;
