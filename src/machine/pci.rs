@@ -11,7 +11,7 @@ use data_model::{Bdf, Span};
 use devices::bus::SharedDevice;
 use devices::irq::{IrqLine, MsiController};
 use devices::pci::{Apertures, Ecam, PciRoot, RootPort, enumerate};
-use devices::remote::{BlockGroup, LocalServices, RemoteFunction};
+use devices::remote::{BlockGroup, LocalServices, Places, RemoteFunction};
 use devices::slots::MemoryMapper;
 use sync::Mutex;
 
@@ -181,6 +181,7 @@ impl Builder<'_> {
             mapper: None,
             line: Some(line),
             bars: self.bars.clone(),
+            own: Places::default(),
             block: None,
         })
     }

@@ -111,13 +111,13 @@ impl Sandbox {
         services: LocalServices,
     ) -> Result<(RemoteFunction, [OwnedFd; 2])> {
         let Wiring { function, device_end, services: tube, client_end } = wiring;
-        let name = role.clone();
+        let (name, places) = (role.clone(), services.own.clone());
         self.spawn(&format!("for {role}"), move || {
             if let Err(error) = serve_services(&tube, services) {
                 log::error!("{name}: its requests are no longer answered: {error}");
             }
         })?;
-        Ok((RemoteFunction::new(role, function), [device_end.into(), client_end.into()]))
+        Ok((RemoteFunction::new(role, function, places), [device_end.into(), client_end.into()]))
     }
 
     fn start_process(&mut self, setup: &Setup, fds: Vec<OwnedFd>) -> Result<()> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base::GuestRam;
 use data_model::{Bdf, PageMask, Span};
 use devices::pci::PciFunction;
-use devices::remote::LocalServices;
+use devices::remote::{LocalServices, Places};
 use devices::virtio::BlockOptions;
 use devices::virtio::iommu::PollMode;
 use devices::virtio::testkit::{FakeDoorbells, FakeLine, FakeMsiController};
@@ -25,6 +25,7 @@ fn services(requester: Bdf) -> LocalServices {
         mapper: None,
         line: Some(Arc::<FakeLine>::default()),
         bars: Vec::new(),
+        own: Places::default(),
         block: None,
     }
 }

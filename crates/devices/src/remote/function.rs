@@ -1,5 +1,6 @@
 //! The function as main sees it: every access is a question to the device's process.
 
+use std::fmt::Display;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use base::{Terms, Tube};
 use sync::Mutex;
 
+use super::bars::Places;
 use super::message::{FunctionAnswer, FunctionQuestion};
 use crate::pci::{BarWindow, PciFunction};
 
@@ -17,19 +19,24 @@ const RESET: Duration = Duration::from_secs(150);
 /// Bytes of an answer about registers; that about windows is the longest.
 const MOST_BYTES: usize = 256;
 
+/// Why a process that answers is lost.
+const OTHER: &str = "it answered what it was not asked";
+
 /// A function whose registers are in another process.
 pub struct RemoteFunction {
     name: String,
     tube: Arc<Mutex<Tube>>,
     windows: Vec<BarWindow>,
+    places: Places,
     /// The process is gone or broken; told once.
     dead: bool,
 }
 
 impl RemoteFunction {
-    /// The function at the other end of `tube`. The tube may be shared with who asks special questions.
-    pub fn new(name: String, tube: Arc<Mutex<Tube>>) -> RemoteFunction {
-        RemoteFunction { name, tube, windows: Vec::new(), dead: false }
+    /// The function at the other end of `tube`. The tube may be shared with who asks special questions, `places` is with who
+    /// answers the function's requests.
+    pub fn new(name: String, tube: Arc<Mutex<Tube>>, places: Places) -> RemoteFunction {
+        RemoteFunction { name, tube, windows: Vec::new(), places, dead: false }
     }
 
     fn ask(&mut self, question: &FunctionQuestion) -> Option<FunctionAnswer> {
@@ -41,27 +48,37 @@ impl RemoteFunction {
         match answer {
             Ok(answer) => Some(answer.value),
             Err(error) => {
-                log::error!("{}: its process does not answer any more: {error}", self.name);
-                self.dead = true;
-                // Nothing decodes; direct mappings stay until the machine takes them down.
-                self.windows.clear();
+                self.lose(&error);
                 None
             }
         }
     }
 
+    /// The process is gone, or not to be believed.
+    fn lose(&mut self, why: &dyn Display) {
+        log::error!("{}: its process does not answer any more: {why}", self.name);
+        self.dead = true;
+        // Nothing decodes; direct mappings stay until the machine takes them down.
+        self.windows.clear();
+    }
+
     fn read(&mut self, question: &FunctionQuestion, data: &mut [u8]) {
         data.fill(0xff);
-        if let Some(FunctionAnswer::Data(bytes)) = self.ask(question)
-            && bytes.len() == data.len()
-        {
-            data.copy_from_slice(&bytes);
+        match self.ask(question) {
+            Some(FunctionAnswer::Data(bytes)) if bytes.len() == data.len() => data.copy_from_slice(&bytes),
+            Some(_) => self.lose(&OTHER),
+            None => {}
         }
     }
 
     fn change(&mut self, question: &FunctionQuestion) {
-        if let Some(FunctionAnswer::Windows(windows)) = self.ask(question) {
-            self.windows = windows;
+        match self.ask(question) {
+            Some(FunctionAnswer::Windows(windows)) => match self.places.with(|bars| bars.check(&windows)) {
+                Ok(()) => self.windows = windows,
+                Err(why) => self.lose(&format_args!("it shows {why}")),
+            },
+            Some(_) => self.lose(&OTHER),
+            None => {}
         }
     }
 }
@@ -93,6 +110,7 @@ impl PciFunction for RemoteFunction {
     }
 
     fn config_write(&mut self, offset: u16, data: &[u8]) {
+        self.places.with(|bars| bars.write(offset, data));
         self.change(&FunctionQuestion::ConfigWrite { offset, data: data.to_vec() });
     }
 
@@ -105,10 +123,14 @@ impl PciFunction for RemoteFunction {
     }
 
     fn bar_write(&mut self, bar: u8, offset: u64, data: &[u8]) {
-        self.ask(&FunctionQuestion::BarWrite { bar, offset, data: data.to_vec() });
+        match self.ask(&FunctionQuestion::BarWrite { bar, offset, data: data.to_vec() }) {
+            Some(FunctionAnswer::Done) | None => {}
+            Some(_) => self.lose(&OTHER),
+        }
     }
 
     fn reset(&mut self) {
+        self.places.with(|bars| bars.reset());
         self.change(&FunctionQuestion::Reset);
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use base::{EventFd, MappedRegion, Tube, event_fd, event_from};
 use data_model::{Bdf, Span};
 
+use super::bars::Places;
 use super::message::{ServiceAnswer, ServiceQuestion};
 use crate::irq::{IrqLine, MsiController, MsiVector};
 use crate::slots::{DirectMapping, Doorbells, MemoryMapper, SlotId};
@@ -37,6 +38,8 @@ pub struct LocalServices {
     pub line: Option<Arc<dyn IrqLine>>,
     /// Where BARs can lie: doorbells and mappings anywhere else are refused.
     pub bars: Vec<Span>,
+    /// Where the device's own BARs lie, and nothing else of it may.
+    pub own: Places,
     /// Resets the devices of a host group; for the virtual IOMMU.
     pub block: Option<BlockGroup>,
 }
@@ -107,7 +110,8 @@ impl Host {
 
     fn check_place(&self, span: Option<Span>) -> io::Result<()> {
         let inside = |bars: &Span| span.is_some_and(|span| bars.covers(&span));
-        if self.services.bars.iter().any(inside) {
+        let own = span.is_some_and(|span| self.services.own.with(|bars| bars.cover(&span)));
+        if own && self.services.bars.iter().any(inside) {
             Ok(())
         } else {
             Err(io::ErrorKind::PermissionDenied.into())

@@ -7,9 +7,11 @@ use base::Tube;
 use data_model::{Bdf, Span};
 use sync::Mutex;
 
-use super::{FunctionAnswer, LocalServices, RemoteFunction, Services, serve_function, serve_services};
+use super::{
+    FunctionAnswer, LocalServices, Places, RemoteFunction, Services, serve_function, serve_services,
+};
 use crate::irq::{IrqLine, MsiController, MsiMessage};
-use crate::pci::{PciFunction, regs};
+use crate::pci::{BarWindow, PciFunction, regs};
 use crate::slots::{DirectMapping, Doorbells, MemoryMapper, SlotId};
 use crate::virtio::testkit::{FakeDoorbells, FakeLine, FakeMapper, FakeMsiController, ram};
 use crate::virtio::{PciDeps, Rng, VirtioPciDevice};
@@ -40,6 +42,7 @@ fn rig() -> Rig {
         Arc::<FakeMapper>::default(),
         Arc::<FakeLine>::default(),
     );
+    let places = Places::default();
     let local = LocalServices {
         requester: AT,
         on_behalf: Vec::new(),
@@ -48,6 +51,7 @@ fn rig() -> Rig {
         mapper: Some(mapper.clone()),
         line: Some(line.clone()),
         bars: vec![BARS],
+        own: places.clone(),
         block: None,
     };
     let services = Services::new(client);
@@ -64,7 +68,7 @@ fn rig() -> Rig {
         let mut function = VirtioPciDevice::new(Box::new(Rng::default()), deps).unwrap();
         serve_function(&device, &mut function, &mut ()).unwrap();
     });
-    let function = RemoteFunction::new("virtio-rng".into(), Arc::new(Mutex::new(main)));
+    let function = RemoteFunction::new("virtio-rng".into(), Arc::new(Mutex::new(main)), places);
     Rig { function, services, msi, doorbells, mapper, line, threads: vec![process, server] }
 }
 
@@ -108,7 +112,7 @@ fn a_process_that_ends_reads_as_ones_and_leaves_nothing_behind() {
     assert!(doorbells.addresses().is_empty());
     let (main, device) = Tube::pair().unwrap();
     drop(device);
-    let mut orphan = RemoteFunction::new("gone".into(), Arc::new(Mutex::new(main)));
+    let mut orphan = RemoteFunction::new("gone".into(), Arc::new(Mutex::new(main)), Places::default());
     assert_eq!(read32(&mut orphan, 0), u32::MAX);
     assert!(orphan.windows().is_empty());
 }
@@ -156,6 +160,32 @@ fn mappings_and_doorbells_outside_the_bar_windows_are_refused() {
 }
 
 #[test]
+fn mappings_and_doorbells_over_another_devices_bar_are_refused() {
+    let mut rig = rig();
+    rig.function.config_write(regs::BAR0, &0x8010_0000u32.to_le_bytes());
+    rig.function.config_write(regs::COMMAND, &regs::COMMAND_MEMORY.to_le_bytes());
+    let own = rig.function.windows()[0].span;
+    let file = rustix::fs::memfd_create("bar", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+    rustix::fs::ftruncate(&file, 0x1000).unwrap();
+    let region = Arc::new(base::MappedRegion::new(file.as_fd(), 0, 0x1000, true).unwrap());
+    let event = base::new_event().unwrap();
+    let cases =
+        [(own.start(), true), (own.last() - 0xfff, true), (own.last() + 1, false), (0x8000_0000, false)];
+    for (at, granted) in cases {
+        let span = Span::from_len(at, 0x1000).unwrap();
+        let mapped = rig.services.map(DirectMapping { span, region: region.clone(), offset: 0 });
+        assert_eq!((mapped.is_ok(), at), (granted, at));
+        assert_eq!(Doorbells::bind(&rig.services, at + 8, &event).is_ok(), granted, "{at:#x}");
+    }
+    rig.function.config_write(regs::BAR0, &0x8020_0000u32.to_le_bytes());
+    assert!(
+        Doorbells::bind(&rig.services, own.start() + 16, &event).is_err(),
+        "its BAR is not there any more"
+    );
+    Doorbells::bind(&rig.services, 0x8020_0000, &event).unwrap();
+}
+
+#[test]
 fn the_line_is_bound_once() {
     let rig = rig();
     rig.services.set(true).unwrap();
@@ -183,7 +213,36 @@ fn what_may_reset_a_device_may_take_as_long_as_the_kernel_waits_for_it() {
         let tube = Arc::new(Mutex::new(main.with_limit(Duration::ZERO)));
         let answer = FunctionAnswer::Windows(Vec::new());
         device.send(&answer, &[]).unwrap();
-        access(&mut RemoteFunction::new("hurried".into(), tube.clone()));
+        access(&mut RemoteFunction::new("hurried".into(), tube.clone(), Places::default()));
         assert_eq!(device.send(&answer, &[]).is_ok(), waits, "{name}: whether the connection stands");
+    }
+}
+
+#[test]
+fn a_process_that_answers_nonsense_is_lost_and_its_windows_with_it() {
+    let window = |bar, len| BarWindow { bar, span: Span::from_len(0x8000_0000, len).unwrap(), io: false };
+    let windows = |list: &[BarWindow]| FunctionAnswer::Windows(list.to_vec());
+    type Access = fn(&mut RemoteFunction);
+    let read: Access = |function| function.config_read(0, &mut [0; 4]);
+    let write: Access = |function| function.config_write(4, &[2, 0]);
+    let cases: [(&str, Access, FunctionAnswer, bool); 9] = [
+        ("bytes", read, FunctionAnswer::Data(vec![0; 4]), true),
+        ("too few bytes", read, FunctionAnswer::Data(vec![0; 3]), false),
+        ("no bytes at all", read, FunctionAnswer::Done, false),
+        ("the same window", write, windows(&[window(0, 0x1000)]), true),
+        ("a larger window", write, windows(&[window(0, 0x2000)]), false),
+        ("a seventh BAR", write, windows(&[window(0, 0x1000), window(6, 0x1000)]), false),
+        ("more windows than a message may hold", write, windows(&[window(0, 0x1000); 60]), false),
+        ("no windows", write, FunctionAnswer::Done, false),
+        ("windows for a BAR write", |it| it.bar_write(0, 0, &[0]), windows(&[window(0, 0x1000)]), false),
+    ];
+    for (name, access, answer, believed) in cases {
+        let (main, device) = Tube::pair().unwrap();
+        let mut function = RemoteFunction::new(name.into(), Arc::new(Mutex::new(main)), Places::default());
+        [windows(&[window(0, 0x1000)]), answer].iter().for_each(|answer| device.send(answer, &[]).unwrap());
+        function.config_write(regs::BAR0, &0x8000_0000u32.to_le_bytes());
+        assert_eq!(function.windows(), [window(0, 0x1000)]);
+        access(&mut function);
+        assert_eq!(!function.windows().is_empty(), believed, "{name}");
     }
 }
