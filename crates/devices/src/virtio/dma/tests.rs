@@ -81,11 +81,13 @@ fn contents(behind: &Behind) -> Vec<u8> {
 }
 
 #[test]
-fn the_last_page_of_all_can_be_mapped_and_used() {
+fn the_last_page_but_one_of_all_can_be_mapped_and_used_and_the_last_one_cannot() {
     let (behind, dma) = patchwork();
-    assert_eq!(behind.map(TOP, PAGE, 0, 3), Status::Ok);
-    dma.write_slice(&[1; PAGE as usize], at(TOP)).unwrap();
-    dma.write_slice(&[2], at(u64::MAX)).unwrap();
+    assert_eq!(behind.map(TOP, PAGE, 0, 3), Status::Range, "no kernel takes it away again");
+    assert_eq!(behind.map(TOP - PAGE, PAGE, 0, 3), Status::Ok);
+    dma.write_slice(&[1; PAGE as usize], at(TOP - PAGE)).unwrap();
+    dma.write_slice(&[2], at(TOP - 1)).unwrap();
+    assert!(dma.write_slice(&[3; 2], at(TOP - 1)).is_err());
     assert!(dma.write_slice(&[3; 2], at(u64::MAX)).is_err());
     let mut edge = [0; 2];
     behind.mem.read_slice(&mut edge, at(PAGE - 2)).unwrap();
