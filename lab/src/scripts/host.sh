@@ -200,10 +200,10 @@ guest() {
     pinned=$(pinned_pages)
     fact date-before "$(date +%s)"
     started=$(now)
-    tries=0
+    again=0
     while mishap "$stall" "$@"; do
-        [ $tries -lt $most ] || break
-        tries=$((tries + 1))
+        [ $again -lt $most ] || break
+        again=$((again + 1))
         mark retry "$name" "$why"
         fact retry 1
         mv "$out/console" "$out/console.stalled"
