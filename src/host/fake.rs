@@ -64,6 +64,7 @@ impl FakeHost {
             ids: (0x1b36, 0x0010),
             driver: Some("vfio-pci".into()),
             group: Some(number),
+            bars: Vec::new(),
         };
         let (start, last) = if self.machine.arch == Arch::X86_64 { X86_MSI } else { ARM_MSI };
         self.devices.push(device.clone());

@@ -1,5 +1,6 @@
 //! What the host knows about its devices: gathered once, then only data, so that planning is pure.
 
+mod bars;
 #[cfg(test)]
 pub mod fake;
 mod guest_gics;
@@ -18,6 +19,7 @@ use rustix::io::Errno;
 
 use crate::config::{Arch, Assignment};
 
+pub use bars::HostBar;
 pub use kvm::KvmFacts;
 pub use reserved::{HostRegion, HostRegionKind};
 pub use sysfs::SysfsHost;
@@ -109,6 +111,8 @@ pub struct DeviceFacts {
     pub driver: Option<String>,
     /// IOMMU group.
     pub group: Option<u32>,
+    /// Its BARs, those in port space left out.
+    pub bars: Vec<HostBar>,
 }
 
 impl DeviceFacts {

@@ -8,8 +8,8 @@ use data_model::HostBdf;
 use hypervisor::Kvm;
 
 use super::{
-    Access, DeviceFacts, GroupFacts, GuestGics, HostFacts, KvmFacts, Lookup, MachineFacts, Trial, guest_gics,
-    irqchip, reserved, trial,
+    Access, DeviceFacts, GroupFacts, GuestGics, HostFacts, KvmFacts, Lookup, MachineFacts, Trial, bars,
+    guest_gics, irqchip, reserved, trial,
 };
 use crate::config::Arch;
 
@@ -52,6 +52,7 @@ impl SysfsHost {
             ids: (number("vendor") as u16, number("device") as u16),
             driver: link(&folder.join("driver")),
             group: link(&folder.join("iommu_group")).and_then(|name| name.parse().ok()),
+            bars: text(&folder.join("resource")).map_or_else(Vec::new, |text| bars::parse(&text)),
         }
     }
 

@@ -36,6 +36,16 @@ fn tree() -> (tempfile::TempDir, SysfsHost) {
         join(root, &format!("sys/bus/pci/devices/{bdf}"), &root.join(folder).display().to_string());
         put(root, &format!("sys/kernel/iommu_groups/7/devices/{bdf}"), "");
     }
+    let resource = concat!(
+        "0x00000000fe000000 0x00000000fe003fff 0x0000000000140204\n",
+        "0x0000000000000000 0x0000000000000000 0x0000000000000000\n",
+        "0x0000004000000000 0x0000004fffffffff 0x000000000014220c\n",
+        "0x0000000000000000 0x0000000000000000 0x0000000000000000\n",
+        "0x000000000000e000 0x000000000000e07f 0x0000000000040101\n",
+        "0x0000000000000000 0x0000000000000000 0x0000000000000000\n",
+        "0x00000000fd000000 0x00000000fd07ffff 0x0000000000046200\n",
+    );
+    put(root, "sys/devices/pci0000:00/0000:00:02.0/0000:01:00.0/resource", resource);
     put(root, "sys/devices/platform/serial/subsystem_name", "");
     join(root, "sys/devices/platform/serial/subsystem", "../../../bus/platform");
     join(root, "sys/devices/platform/0000:03:00.0/subsystem", "../../../bus/platform");
@@ -59,6 +69,7 @@ fn device_is_found_by_address_and_by_any_path_to_it() {
         ids: (0x1b36, 0x0010),
         driver: Some("nvme".into()),
         group: Some(7),
+        bars: vec![HostBar { size: 0x4000, high: false }, HostBar { size: 64 << 30, high: true }],
     };
     let own = dir.path().join("shortcut");
     symlink(dir.path().join("sys/bus/pci/devices/0000:01:00.0"), &own).unwrap();

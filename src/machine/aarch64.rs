@@ -69,7 +69,7 @@ pub(crate) fn msi_doorbell(layout: &Layout) -> MsiDoorbell {
 /// More RAM or processors than the machine can have.
 pub fn layout(config: &Config, plan: &Plan, bits: u32) -> Result<Layout> {
     let gic = plan.gic.unwrap_or(Gic::V3_ITS);
-    Ok(Layout::new(config.assignment.memory, config.cpus.into(), bits, gic)?)
+    Ok(Layout::new(config.assignment.memory, config.cpus.into(), bits, gic, &plan.bar_room)?)
 }
 
 /// Where devices write messages, where that is memory: the whole pages that a guest may map it with.

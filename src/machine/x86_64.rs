@@ -50,8 +50,8 @@ pub(crate) fn doorbell_page(_layout: &Layout) -> Option<Span> {
 ///
 /// # Errors
 /// More RAM than the processor can address.
-pub fn layout(config: &Config, _plan: &Plan, bits: u32) -> Result<Layout> {
-    Ok(Layout::new(config.assignment.memory, bits)?)
+pub fn layout(config: &Config, plan: &Plan, bits: u32) -> Result<Layout> {
+    Ok(Layout::new(config.assignment.memory, bits, &plan.bar_room)?)
 }
 
 /// What KVM is to make.

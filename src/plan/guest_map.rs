@@ -1,7 +1,7 @@
 //! The part of the guest's address map that a plan must keep clear of.
 
 use arch::aarch64::{self, Gic};
-use arch::{LayoutError, NamedSpan, x86_64};
+use arch::{BarRoom, LayoutError, NamedSpan, x86_64};
 use data_model::Span;
 
 use crate::config::{Arch, Assignment};
@@ -22,18 +22,24 @@ impl GuestMap {
     /// Bits of a guest-physical address where KVM has not been asked.
     pub const USUAL_BITS: u32 = 40;
 
-    /// The map of a guest with `cpus` processors and guest-physical addresses of `bits` bits.
+    /// The map of a guest with `cpus` processors, guest-physical addresses of `bits` bits, and room for `bars`.
     ///
     /// # Errors
-    /// RAM or processors do not fit.
-    pub fn new(assignment: &Assignment, cpus: u8, bits: u32) -> Result<GuestMap, LayoutError> {
+    /// RAM, processors or BARs do not fit.
+    pub fn new(
+        assignment: &Assignment,
+        cpus: u8,
+        bits: u32,
+        bars: &BarRoom,
+    ) -> Result<GuestMap, LayoutError> {
         match assignment.arch {
             Arch::X86_64 => {
-                let layout = x86_64::Layout::new(assignment.memory, bits)?;
+                let layout = x86_64::Layout::new(assignment.memory, bits, bars)?;
                 Ok(GuestMap::sorted(layout.ram(), &layout.dma_spans(), &layout.spans(), None))
             }
             Arch::Aarch64 => {
-                let layout = aarch64::Layout::new(assignment.memory, u32::from(cpus), bits, Gic::V3_ITS)?;
+                let cpus = u32::from(cpus);
+                let layout = aarch64::Layout::new(assignment.memory, cpus, bits, Gic::V3_ITS, bars)?;
                 let frame = Some(layout.msi_frame());
                 Ok(GuestMap::sorted(layout.ram(), &layout.dma_spans(), &layout.spans(), frame))
             }
@@ -62,15 +68,14 @@ impl GuestMap {
 /// [`GuestMap::new`], with its error as a refusal.
 ///
 /// # Errors
-/// RAM or processors do not fit.
-pub fn guest_map(assignment: &Assignment, cpus: u8, bits: u32) -> Result<GuestMap, Refusal> {
-    GuestMap::new(assignment, cpus, bits).map_err(|error| {
-        Refusal::new(
-            "the machine",
-            "cannot be laid out",
-            error.to_string(),
-            "Give it less memory with --mem, or fewer processors with --cpus.",
-        )
+/// RAM, processors or BARs do not fit.
+pub fn guest_map(assignment: &Assignment, cpus: u8, bits: u32, bars: &BarRoom) -> Result<GuestMap, Refusal> {
+    GuestMap::new(assignment, cpus, bits, bars).map_err(|error| {
+        let remedy = match error {
+            LayoutError::BarsTooBig { .. } => "Assign fewer devices, or give it less memory with --mem.",
+            _ => "Give it less memory with --mem, or fewer processors with --cpus.",
+        };
+        Refusal::new("the machine", "cannot be laid out", error.to_string(), remedy)
     })
 }
 

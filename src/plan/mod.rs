@@ -1,6 +1,7 @@
 //! From what the user wants and what the host has to what will be: a pure function, so that `check` and `run` cannot
 //! disagree and every refusal can be tested without a host.
 
+mod bars;
 mod conflicts;
 mod devices;
 mod groups;
@@ -15,6 +16,7 @@ mod shared;
 use std::collections::BTreeMap;
 
 use ::devices::virtio::iommu::PollMode;
+use arch::BarRoom;
 use arch::aarch64::Gic;
 use data_model::{Bdf, HostBdf, PageMask, Span};
 pub use vm_control::RegionKind;
@@ -116,6 +118,8 @@ pub struct Plan {
     pub groups: Vec<GroupPlan>,
     /// Interrupt controller of an aarch64 guest, with the place of its MSI frame.
     pub gic: Option<Gic>,
+    /// What the BAR window above RAM must hold.
+    pub bar_room: BarRoom,
     /// Bytes that the memory-lock limit must allow (`base::raise_memlock`); 0 without assigned devices.
     pub memlock: u64,
     /// Containers that share the limit of the process that maps legs; 0 when it locks beyond its limit.
@@ -162,7 +166,7 @@ impl Draft<'_> {
 pub fn decide(assignment: &Assignment, cpus: u8, facts: &Facts) -> Result<Plan, Vec<Refusal>> {
     let mut refusals: Vec<_> = kvm(&facts.machine).into_iter().collect();
     let bits = facts.machine.kvm.address_bits().unwrap_or(GuestMap::USUAL_BITS);
-    let map = guest_map(assignment, cpus, bits).unwrap_or_else(|refusal| {
+    let map = guest_map(assignment, cpus, bits, &bars::room(facts)).unwrap_or_else(|refusal| {
         refusals.push(refusal);
         GuestMap::default()
     });
@@ -194,6 +198,7 @@ pub fn plan(assignment: &Assignment, facts: &Facts, map: &GuestMap) -> Result<Pl
     let locked = Locked::new(assignment, facts);
     memory::check(&mut draft, locked);
     conflicts::check(&mut draft);
+    bars::check(&mut draft);
     let gic = msi::place(&mut draft);
     let viommu = viommu(&mut draft, gic.as_ref());
     let (root_ports, guests) = places::give(&mut draft);
@@ -221,6 +226,7 @@ pub fn plan(assignment: &Assignment, facts: &Facts, map: &GuestMap) -> Result<Pl
         devices,
         groups,
         gic,
+        bar_room: bars::room(facts),
         memlock: locked.limited,
         sharing: locked.sharing,
         warnings: draft.warnings,

@@ -6,6 +6,7 @@ use crate::config::{Arch, EmulatedConfig, VfioConfig, ViommuConfig};
 use crate::host::fake::{ARM_MSI, FakeHost, X86_MSI, aperture, region, span};
 use crate::host::{Access, HostRegionKind, gather};
 
+mod bars;
 mod placement;
 mod published;
 mod refusals;

@@ -16,4 +16,4 @@ pub mod x86_64;
 pub use guest_files::BootFiles;
 pub use load_error::LoadError;
 pub use shape::{PciShape, TopologyError, ViommuShape};
-pub use span_map::{LayoutError, NamedSpan, RAM_UNIT, SMALLEST_RAM};
+pub use span_map::{BarRoom, LayoutError, NamedSpan, RAM_UNIT, SMALLEST_RAM};

@@ -18,7 +18,10 @@ pub(crate) const BARS_LOW: &str = "BAR window below 4 GiB";
 pub(crate) const BARS_HIGH: &str = "BAR window above 4 GiB";
 pub(crate) const ECAM: &str = "PCI configuration space";
 
+/// The BAR window above RAM where nothing asks for more.
 const HIGH_WINDOW: u64 = 64 * GIB;
+/// What emulated devices and root ports may need in it besides.
+const HIGH_SPARE: u64 = GIB;
 const ADDRESS_BITS: std::ops::RangeInclusive<u32> = 32..=52;
 
 /// Why there is no address map for the wish.
@@ -44,6 +47,19 @@ pub enum LayoutError {
         /// Width of a guest-physical address.
         bits: u32,
         /// The most bytes that fit.
+        most: u64,
+    },
+    /// The BARs do not fit between RAM and the guest's last physical address.
+    #[error(
+        "the devices' BARs of {} MiB do not fit above guest RAM into {bits} bits of physical address, around what the host \
+         reserves; at most {} MiB do", .bytes >> 20, .most >> 20
+    )]
+    BarsTooBig {
+        /// Bytes that they take.
+        bytes: u64,
+        /// Width of a guest-physical address.
+        bits: u32,
+        /// The longest window that there can be, in bytes.
         most: u64,
     },
     /// A width of addresses that no guest has.
@@ -98,12 +114,49 @@ pub(crate) fn check_size(ram: u64, bits: u32) -> Result<(), LayoutError> {
     Ok(())
 }
 
-/// The BAR window above RAM: from the first GiB boundary that is past `ram_last` and not below 4 GiB, 64 GiB long, cut
-/// where addresses of `bits` end; `None` when nothing is left there.
-pub(crate) fn high_window(ram_last: u64, bits: u32) -> Option<Span> {
-    let start = ram_last.max(4 * GIB - 1).checked_add(1)?.checked_next_multiple_of(GIB)?;
-    let wish = Span::from_len(start, HIGH_WINDOW)?;
-    wish.intersection(&Span::new(0, (1u64 << bits) - 1)?)
+/// What the BAR window above RAM has to hold, and what it has to keep clear of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BarRoom {
+    /// Bytes of all BARs in it, each device's aligned to its largest.
+    pub bytes: u64,
+    /// The largest BAR, which is what its start is aligned to; 0 when there is none.
+    pub align: u64,
+    /// Ranges that must not lie in it.
+    pub avoid: Vec<Span>,
+}
+
+/// The BAR window above RAM: the first place past `ram_last`, not below 4 GiB and on a boundary of a GiB or of the largest BAR,
+/// that has room for what is asked, cut where addresses of `bits` end or something is in the way. `None` when nothing is asked
+/// and nothing is left there.
+pub(crate) fn high_window(ram_last: u64, bits: u32, room: &BarRoom) -> Result<Option<Span>, LayoutError> {
+    let windows = high_windows(ram_last, bits, room);
+    // A GiB to spare is worth looking for, but not worth a refusal.
+    let wish = room.bytes.saturating_add(HIGH_SPARE);
+    for least in [wish, room.bytes.max(1)] {
+        if let Some(window) = windows.iter().find(|window| window.len().is_some_and(|len| len >= least)) {
+            return Ok(Some(*window));
+        }
+    }
+    let most = windows.iter().filter_map(Span::len).max().unwrap_or(0);
+    if room.bytes > 0 { Err(LayoutError::BarsTooBig { bytes: room.bytes, bits, most }) } else { Ok(None) }
+}
+
+/// The longest window at each place that one could start at, in order of addresses.
+fn high_windows(ram_last: u64, bits: u32, room: &BarRoom) -> Vec<Span> {
+    let align = room.align.max(GIB);
+    let len = room.bytes.saturating_add(HIGH_SPARE).max(HIGH_WINDOW);
+    let behind =
+        |last: u64| last.max(ram_last).max(4 * GIB - 1).checked_add(1)?.checked_next_multiple_of(align);
+    let mut starts: Vec<u64> =
+        std::iter::once(0).chain(room.avoid.iter().map(Span::last)).filter_map(behind).collect();
+    starts.sort_unstable();
+    starts.dedup();
+    let window = |start: u64| {
+        let next = room.avoid.iter().filter(|span| span.last() >= start).map(Span::start).min();
+        let last = ((1u64 << bits) - 1).min(next.map_or(u64::MAX, |next| next.saturating_sub(1)));
+        Span::new(start, last.min(start.saturating_add(len - 1)))
+    };
+    starts.into_iter().filter_map(window).collect()
 }
 
 /// Sorts the map and makes sure that no two parts of it overlap.

@@ -8,7 +8,8 @@ use data_model::Span;
 use super::Gic;
 use crate::PciShape;
 use crate::span_map::{
-    BARS_HIGH, BARS_LOW, ECAM, LayoutError, NamedSpan, RAM, check_size, fixed, high_window, sort_disjoint,
+    BARS_HIGH, BARS_LOW, BarRoom, ECAM, LayoutError, NamedSpan, RAM, check_size, fixed, high_window,
+    sort_disjoint,
 };
 
 const UART: Span = fixed(0x0100_0000, 0x0100_0fff);
@@ -38,8 +39,14 @@ pub struct Layout {
 
 impl Layout {
     /// The map for `ram_bytes` of RAM, `cpus` processors, guest-physical addresses of `ipa_bits` bits, and an interrupt
-    /// controller whose MSI frame the caller has placed.
-    pub fn new(ram_bytes: u64, cpus: u32, ipa_bits: u32, gic: Gic) -> Result<Layout, LayoutError> {
+    /// controller whose MSI frame the caller has placed, with room for the BARs of `room`.
+    pub fn new(
+        ram_bytes: u64,
+        cpus: u32,
+        ipa_bits: u32,
+        gic: Gic,
+        room: &BarRoom,
+    ) -> Result<Layout, LayoutError> {
         check_size(ram_bytes, ipa_bits)?;
         gic.check()?;
         let per_cpu = per_cpu(cpus, gic)?;
@@ -52,7 +59,7 @@ impl Layout {
         if msi.last() >= end {
             return Err(LayoutError::MsiFramePlace { base: msi.start(), align: msi.len().unwrap_or(0) });
         }
-        let mmio64 = high_window(ram.last(), ipa_bits);
+        let mmio64 = high_window(ram.last(), ipa_bits, room)?;
         let per_cpu_name = match gic {
             Gic::V2 { .. } => "interrupt controller's processor interface",
             Gic::V3 { .. } => "interrupt controller's redistributors",

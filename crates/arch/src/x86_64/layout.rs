@@ -6,7 +6,7 @@ use data_model::Span;
 
 use crate::PciShape;
 use crate::span_map::{
-    BARS_HIGH, BARS_LOW, ECAM, GIB, LayoutError, NamedSpan, RAM, check_size, fixed, high_window,
+    BARS_HIGH, BARS_LOW, BarRoom, ECAM, GIB, LayoutError, NamedSpan, RAM, check_size, fixed, high_window,
     sort_disjoint,
 };
 
@@ -34,8 +34,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The map for `ram_bytes` of RAM and guest-physical addresses of `phys_bits` bits.
-    pub fn new(ram_bytes: u64, phys_bits: u32) -> Result<Layout, LayoutError> {
+    /// The map for `ram_bytes` of RAM, guest-physical addresses of `phys_bits` bits, and the BARs of `room`.
+    pub fn new(ram_bytes: u64, phys_bits: u32, room: &BarRoom) -> Result<Layout, LayoutError> {
         check_size(ram_bytes, phys_bits)?;
         let end = 1u64 << phys_bits;
         let most = LOW_RAM_MOST + (end - HIGH_RAM);
@@ -44,7 +44,7 @@ impl Layout {
         }
         let low = fixed(0, ram_bytes.min(LOW_RAM_MOST) - 1);
         let high = Span::from_len(HIGH_RAM, ram_bytes.saturating_sub(LOW_RAM_MOST));
-        let mmio64 = high_window(high.unwrap_or(low).last(), phys_bits);
+        let mmio64 = high_window(high.unwrap_or(low).last(), phys_bits, room)?;
         let mut spans = vec![(RAM, low)];
         spans.extend(high.map(|span| (RAM, span)));
         spans.extend(mmio64.map(|span| (BARS_HIGH, span)));

@@ -4,6 +4,7 @@ use data_model::Bdf;
 
 use super::super::{Gic, MsiFrame, default_mpidr, irqs};
 use super::*;
+use crate::BarRoom;
 
 mod reader;
 pub use reader::{Node, read};
@@ -13,7 +14,7 @@ const PCIE: &str = "pcie@30000000";
 const GIC: &str = "interrupt-controller@3fff0000";
 
 fn tree_of(gic: Gic, cpus: u32, viommu: Option<&ViommuShape>) -> Node {
-    let layout = Layout::new(3 * GIB, cpus, 40, gic).unwrap();
+    let layout = Layout::new(3 * GIB, cpus, 40, gic, &BarRoom::default()).unwrap();
     let mpidrs: Vec<u64> = (0..cpus).map(default_mpidr).collect();
     let initrd = Span::from_len(0x9000_0000, 0x1234);
     let shape = FdtShape {
@@ -76,16 +77,10 @@ fn each_processor_is_named_by_its_affinity_and_woken_by_psci() {
 
 #[test]
 fn flags_of_an_mpidr_stay_out_of_the_affinity() {
-    let layout = Layout::new(GIB, 1, 40, Gic::V3_ITS).unwrap();
+    let layout = Layout::new(GIB, 1, 40, Gic::V3_ITS, &BarRoom::default()).unwrap();
     let mpidrs = [0x12_8000_0003];
-    let shape = FdtShape {
-        layout: &layout,
-        mpidrs: &mpidrs,
-        viommu: None,
-        cmdline: "",
-        initrd: None,
-        seeds: None,
-    };
+    let shape =
+        FdtShape { layout: &layout, mpidrs: &mpidrs, viommu: None, cmdline: "", initrd: None, seeds: None };
     let tree = read(&device_tree(&shape).unwrap());
     assert_eq!(tree.at("cpus/cpu@1200000003").cells("reg"), [0x12, 3]);
     for absent in ["linux,initrd-start", "kaslr-seed", "rng-seed"] {
@@ -224,7 +219,7 @@ fn without_a_viommu_nothing_is_translated() {
 
 #[test]
 fn what_cannot_be_described_is_refused() {
-    let layout = Layout::new(GIB, 1, 40, Gic::V3_ITS).unwrap();
+    let layout = Layout::new(GIB, 1, 40, Gic::V3_ITS, &BarRoom::default()).unwrap();
     let iommu = Bdf::from_id(8);
     let viommu = ViommuShape { iommu, endpoints: vec![iommu] };
     let shape = FdtShape {

@@ -21,7 +21,7 @@ fn ram_is_one_range_and_the_high_window_follows() {
         (64 * GIB, 66 * GIB, (66 * GIB, 130 * GIB)),
     ];
     for (size, end, (window, window_end)) in cases {
-        let layout = Layout::new(size, 4, 40, Gic::V3_ITS).unwrap();
+        let layout = Layout::new(size, 4, 40, Gic::V3_ITS, &BarRoom::default()).unwrap();
         assert_eq!(layout.ram(), [span(2 * GIB, end)], "{size:#x} bytes");
         assert_eq!(layout.pci().mmio64, Some(span(window, window_end)), "{size:#x} bytes");
     }
@@ -30,7 +30,7 @@ fn ram_is_one_range_and_the_high_window_follows() {
 #[test]
 fn redistributors_end_at_the_distributor_and_stay_off_configuration_space() {
     for cpus in [1, 8, MOST_CPUS] {
-        let layout = Layout::new(GIB, cpus, 40, Gic::V3_ITS).unwrap();
+        let layout = Layout::new(GIB, cpus, 40, Gic::V3_ITS, &BarRoom::default()).unwrap();
         let redistributors = layout.gic_per_cpu();
         assert_eq!(redistributors.len(), Some(u64::from(cpus) * 0x2_0000));
         assert_eq!(redistributors.next(), Some(layout.gic_distributor().start()));
@@ -55,7 +55,7 @@ fn the_default_frames_lie_in_the_window_that_linux_hosts_keep() {
 #[test]
 fn a_moved_frame_shows_in_the_map() {
     let gic = Gic::V3 { msi: MsiFrame::Its { base: 0x4000_0000 } };
-    let layout = Layout::new(GIB, 2, 40, gic).unwrap();
+    let layout = Layout::new(GIB, 2, 40, gic, &BarRoom::default()).unwrap();
     let its = span(0x4000_0000, 0x4002_0000);
     assert_eq!(layout.msi_frame(), its);
     assert!(layout.spans().contains(&("interrupt translation service", its)));
@@ -76,14 +76,14 @@ fn impossible_machines_are_refused() {
         (GIB, 1, 53, v3, LayoutError::AddressBits(53)),
     ];
     for (ram, cpus, bits, gic, want) in cases {
-        assert_eq!(Layout::new(ram, cpus, bits, gic).unwrap_err(), want);
+        assert_eq!(Layout::new(ram, cpus, bits, gic, &BarRoom::default()).unwrap_err(), want);
     }
 }
 
 #[test]
 fn a_frame_over_something_else_is_refused_by_name() {
     let gic = Gic::V3 { msi: MsiFrame::Its { base: 0x8000_0000 } };
-    let error = Layout::new(GIB, 1, 40, gic).unwrap_err().to_string();
+    let error = Layout::new(GIB, 1, 40, gic, &BarRoom::default()).unwrap_err().to_string();
     assert!(error.contains("RAM") && error.contains("interrupt translation service"), "{error}");
 }
 
@@ -91,7 +91,7 @@ fn a_frame_over_something_else_is_refused_by_name() {
 fn a_frame_past_the_last_address_is_refused() {
     for base in [1 << 40, u64::MAX - 0xffff] {
         let gic = Gic::V3 { msi: MsiFrame::Its { base } };
-        let error = Layout::new(GIB, 1, 40, gic).unwrap_err();
+        let error = Layout::new(GIB, 1, 40, gic, &BarRoom::default()).unwrap_err();
         assert!(matches!(error, LayoutError::MsiFramePlace { .. }), "{error}");
     }
 }
@@ -105,7 +105,7 @@ proptest! {
         its in 0u64..0x2_0000,
     ) {
         let gic = Gic::V3 { msi: MsiFrame::Its { base: its << 16 } };
-        if let Ok(layout) = Layout::new(mib * MIB, cpus, bits, gic) {
+        if let Ok(layout) = Layout::new(mib * MIB, cpus, bits, gic, &BarRoom::default()) {
             let spans = layout.spans();
             for (i, (_, one)) in spans.iter().enumerate() {
                 prop_assert!(one.last() < 1 << bits);

@@ -8,6 +8,7 @@ use super::super::Gic;
 use super::super::fdt::tests::read;
 use super::super::image::tests::kernel;
 use super::*;
+use crate::BarRoom;
 
 const MIB: u64 = 1 << 20;
 const RAM: u64 = 0x8000_0000;
@@ -19,7 +20,7 @@ fn file(bytes: &[u8]) -> File {
 }
 
 fn machine(mib: u64) -> (Layout, GuestRam) {
-    let layout = Layout::new(mib * MIB, 1, 40, Gic::V3_ITS).unwrap();
+    let layout = Layout::new(mib * MIB, 1, 40, Gic::V3_ITS, &BarRoom::default()).unwrap();
     let ram = GuestRam::new(&layout.ram()).unwrap();
     (layout, ram)
 }
@@ -104,8 +105,7 @@ fn an_unreadable_kernel_is_told_with_its_reason() {
     let (layout, ram) = machine(64);
     let mut kernel = File::open("/").unwrap();
     let files = BootFiles { kernel: &mut kernel, initrd: None, cmdline: "" };
-    let error =
-        load(&ram.mem, &layout, Boot { files, mpidrs: &[0], viommu: None, seeds: None }).unwrap_err();
+    let error = load(&ram.mem, &layout, Boot { files, mpidrs: &[0], viommu: None, seeds: None }).unwrap_err();
     assert!(matches!(error, LoadError::KernelUnreadable(_)), "{error}");
 }
 

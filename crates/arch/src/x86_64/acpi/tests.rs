@@ -2,11 +2,12 @@ use acpi_tables::viot::{PciDevice, PciRange, VIOT, VirtIoPciIommu};
 use data_model::Bdf;
 
 use super::*;
+use crate::BarRoom;
 use crate::x86_64::Layout;
 use crate::x86_64::ports::{PM1A_CONTROL, PM1A_EVENT, S5_SLEEP_TYPE, pci_intx_gsi};
 
 fn shape(cpus: u32, viommu: Option<ViommuShape>) -> AcpiShape {
-    AcpiShape { cpus, pci: Layout::new(3 << 30, 40).unwrap().pci(), viommu, pit: true }
+    AcpiShape { cpus, pci: Layout::new(3 << 30, 40, &BarRoom::default()).unwrap().pci(), viommu, pit: true }
 }
 
 fn viommu(endpoints: u16) -> ViommuShape {
@@ -243,7 +244,7 @@ fn dsdt_routes_every_pin_of_the_root_bus() {
 fn dsdt_windows_are_those_of_the_layout() {
     let tables = AcpiTables::new(&shape(1, None)).unwrap();
     let dsdt = dsdt(&tables);
-    let pci = Layout::new(3 << 30, 40).unwrap().pci();
+    let pci = Layout::new(3 << 30, 40, &BarRoom::default()).unwrap().pci();
     let low = &dsdt[position(dsdt, &[0x87, 0x17, 0, 0])..];
     assert_eq!((long(low, 10), long(low, 14), long(low, 22)), (0x8000_0000, 0xdfff_ffff, 0x6000_0000));
     let high = &dsdt[position(dsdt, &[0x8a, 0x2b, 0, 0])..];
@@ -257,7 +258,7 @@ fn dsdt_windows_are_those_of_the_layout() {
 
 #[test]
 fn without_room_above_there_is_no_high_window() {
-    let pci = PciShape { mmio64: None, ..Layout::new(3 << 30, 40).unwrap().pci() };
+    let pci = PciShape { mmio64: None, ..Layout::new(3 << 30, 40, &BarRoom::default()).unwrap().pci() };
     let tables = AcpiTables::new(&AcpiShape { pci, ..shape(1, None) }).unwrap();
     assert!(!dsdt(&tables).windows(4).any(|part| part == [0x8a, 0x2b, 0, 0]));
 }

@@ -19,7 +19,7 @@ fn ram_is_split_around_the_hole_below_4_gib() {
         (64 * GIB, vec![span(0, 2 * GIB), span(4 * GIB, 66 * GIB)], (66 * GIB, 130 * GIB)),
     ];
     for (size, ram, (start, end)) in cases {
-        let layout = Layout::new(size, 40).unwrap();
+        let layout = Layout::new(size, 40, &BarRoom::default()).unwrap();
         assert_eq!(layout.ram(), ram, "{size:#x} bytes");
         assert_eq!(layout.pci().mmio64, Some(span(start, end)), "{size:#x} bytes");
     }
@@ -40,20 +40,25 @@ fn sizes_that_cannot_be_are_refused() {
         (GIB, 64, LayoutError::AddressBits(64)),
     ];
     for (ram, bits, want) in cases {
-        assert_eq!(Layout::new(ram, bits).unwrap_err(), want);
+        assert_eq!(Layout::new(ram, bits, &BarRoom::default()).unwrap_err(), want);
     }
 }
 
 #[test]
 fn ram_up_to_the_last_address_leaves_no_high_window() {
-    let layout = Layout::new(62 * GIB, 36).unwrap();
+    let layout = Layout::new(62 * GIB, 36, &BarRoom::default()).unwrap();
     assert_eq!(layout.ram().last().unwrap().last(), (1 << 36) - 1);
     assert_eq!(layout.pci().mmio64, None);
 }
 
 #[test]
 fn only_ram_and_windows_are_reachable_by_dma() {
-    let names: Vec<_> = Layout::new(3 * GIB, 40).unwrap().dma_spans().iter().map(|(name, _)| *name).collect();
+    let names: Vec<_> = Layout::new(3 * GIB, 40, &BarRoom::default())
+        .unwrap()
+        .dma_spans()
+        .iter()
+        .map(|(name, _)| *name)
+        .collect();
     assert_eq!(names, ["RAM", "BAR window below 4 GiB", "RAM", "BAR window above 4 GiB"]);
 }
 
@@ -61,7 +66,7 @@ proptest! {
     #[test]
     fn no_two_parts_overlap_and_all_lie_in_the_address_space(mib in 32u64..4 << 20, bits in 36u32..=52) {
         let size = mib * MIB;
-        if let Ok(layout) = Layout::new(size, bits) {
+        if let Ok(layout) = Layout::new(size, bits, &BarRoom::default()) {
             let spans = layout.spans();
             for (i, (_, one)) in spans.iter().enumerate() {
                 prop_assert!(one.last() < 1 << bits);

@@ -4,6 +4,7 @@ use base::GuestRam;
 use vm_memory::Bytes;
 
 use super::*;
+use crate::BarRoom;
 
 const MIB: u64 = 1 << 20;
 
@@ -56,7 +57,7 @@ fn boot(
     initrd: Option<&[u8]>,
     cmdline: &str,
 ) -> Result<(GuestRam, EntryPoint), LoadError> {
-    let layout = Layout::new(mib * MIB, 40).unwrap();
+    let layout = Layout::new(mib * MIB, 40, &BarRoom::default()).unwrap();
     let ram = GuestRam::new(&layout.ram()).unwrap();
     let acpi = AcpiShape { cpus: 1, pci: layout.pci(), viommu: None, pit: true };
     let (mut kernel, mut initrd) = (file(kernel), initrd.map(file));
@@ -107,7 +108,7 @@ fn an_elf_kernel_starts_at_its_own_entry() {
 
 #[test]
 fn the_memory_map_shows_ram_and_keeps_tables_and_configuration_space_out() {
-    let layout = Layout::new(3 << 30, 40).unwrap();
+    let layout = Layout::new(3 << 30, 40, &BarRoom::default()).unwrap();
     let map = memory_map(&layout);
     let usable: u64 =
         map.iter().filter(|(_, kind)| *kind == Memory::Usable).map(|(span, _)| span.len().unwrap()).sum();
