@@ -96,7 +96,7 @@ pub fn test(choices: Choices, selection: &Selection, ui: &mut Ui) -> Result<Verd
     let chosen = selection.scenarios(&choices)?;
     let lab = prepare(choices, "test", &[Program::Mixvm, Program::Rig], ui)?;
     let errands = if lab.choices.gic == Gic::V2 { &GICV2_ERRANDS[..] } else { &[] };
-    let mut job = job(&lab, BOTH.into(), &chosen);
+    let mut job = job(&lab, on_host(&chosen), &chosen);
     if !errands.is_empty() {
         job.steps.splice(..1, errands.iter().map(step));
     }
@@ -178,6 +178,17 @@ pub fn exec(choices: Choices, exec: Exec, ui: &mut Ui) -> Result<Verdict> {
 pub fn prepare(choices: Choices, command: &str, programs: &[Program], ui: &mut Ui) -> Result<Lab> {
     let paths = Paths::create(choices.arch, command)?;
     Lab::prepare(choices, paths, programs, ui)
+}
+
+/// The usual devices, and what else these scenarios want.
+fn on_host(scenarios: &[Scenario]) -> Vec<Device> {
+    let mut devices: Vec<Device> = BOTH.into();
+    for device in scenarios.iter().flat_map(|scenario| &scenario.guest.devices) {
+        if !devices.contains(device) {
+            devices.push(*device);
+        }
+    }
+    devices
 }
 
 fn job(lab: &Lab, devices: Vec<Device>, scenarios: &[Scenario]) -> Job {

@@ -90,9 +90,9 @@ impl Job {
     pub fn script(&self, pattern_mib: usize) -> String {
         let mut text = String::from("# Written by `cargo lab`.\n");
         for device in &self.devices {
-            let (vendor, id, variable) = device.identity();
+            let (vendor, id, nth, variable) = device.identity();
             text.push_str(&format!(
-                "{variable}=$(find_pci {vendor} {id}) || mark fail 'no {device:?} on the lab host'\n\
+                "{variable}=$(find_pci {vendor} {id} {nth}) || mark fail 'no {device:?} on the lab host'\n\
                  assign \"${variable}\"\nexport {variable}\n"
             ));
         }
@@ -178,7 +178,7 @@ impl Guest {
 const SERIAL: &str = "type=stdout";
 
 fn bdf(device: Device) -> String {
-    format!("${}", device.identity().2)
+    format!("${}", device.identity().3)
 }
 
 #[cfg(test)]

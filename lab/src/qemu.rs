@@ -22,14 +22,35 @@ pub enum Device {
     Nvme,
     /// A network card with MSI-X, on a network of its own without any way out.
     E1000e,
+    /// A second disk with the same pattern: function 0 of a slot, so that it shares its group with what comes next.
+    PairedNvme,
+    /// A second network card: function 1 of the slot of [`Device::PairedNvme`], which must be before it.
+    PairedE1000e,
 }
 
 impl Device {
-    /// The PCI ids to find it by, and the shell variable that will name it in a job.
-    pub fn identity(self) -> (&'static str, &'static str, &'static str) {
+    /// The PCI ids to find it by, which of the functions with these it is, and the shell variable that will name it in a
+    /// job.
+    pub fn identity(self) -> (&'static str, &'static str, u8, &'static str) {
         match self {
-            Device::Nvme => ("1b36", "0010", "NVME"),
-            Device::E1000e => ("8086", "10d3", "E1000E"),
+            Device::Nvme => ("1b36", "0010", 1, "NVME"),
+            Device::E1000e => ("8086", "10d3", 1, "E1000E"),
+            Device::PairedNvme => ("1b36", "0010", 2, "PAIRED_NVME"),
+            Device::PairedE1000e => ("8086", "10d3", 2, "PAIRED_E1000E"),
+        }
+    }
+
+    /// Which function of its slot it is; function 0 has a root port of its own, and so a group.
+    pub fn function(self) -> u8 {
+        u8::from(self == Device::PairedE1000e)
+    }
+
+    /// Where it is behind its root port, as options of the emulator.
+    fn place(self) -> &'static str {
+        match self {
+            Device::Nvme | Device::E1000e => "",
+            Device::PairedNvme => ",multifunction=on,addr=0.0",
+            Device::PairedE1000e => ",addr=0.1",
         }
     }
 }
@@ -48,7 +69,7 @@ pub struct Host<'a> {
     pub disk: PathBuf,
     /// The folder that the host mounts as `/lab`.
     pub share: PathBuf,
-    /// The devices, each behind a root port of its own, so that each has its own group.
+    /// The devices, each behind a root port of its own, so that each has its own group, but for a pair.
     pub devices: &'a [Device],
     /// Memory in MiB.
     pub memory_mib: u32,
@@ -77,18 +98,23 @@ impl Host<'_> {
             add("-fsdev", format!("local,id=peer,security_model=none,readonly=on,path={path}"));
             add("-device", "virtio-9p-pci,fsdev=peer,mount_tag=peer".into());
         }
-        for (at, device) in self.devices.iter().enumerate() {
-            let port = at + 1;
-            add("-device", format!("pcie-root-port,id=rp{port},chassis={port},slot={port}"));
+        let mut port = 0;
+        for device in self.devices {
+            let place = device.place();
+            if device.function() == 0 {
+                port += 1;
+                add("-device", format!("pcie-root-port,id=rp{port},chassis={port},slot={port}"));
+            }
             match device {
-                Device::Nvme => {
+                Device::Nvme | Device::PairedNvme => {
                     let disk = escaped(&self.disk);
-                    add("-drive", format!("file={disk},if=none,id=nv,format=raw,cache=unsafe,snapshot=on"));
-                    add("-device", format!("nvme,serial=mixvm-lab,drive=nv,bus=rp{port}"));
+                    let more = "if=none,format=raw,cache=unsafe,snapshot=on";
+                    add("-drive", format!("file={disk},id=nv{port},{more}"));
+                    add("-device", format!("nvme,serial=mixvm-lab{port},drive=nv{port},bus=rp{port}{place}"));
                 }
-                Device::E1000e => {
-                    add("-netdev", "user,id=net,restrict=on".into());
-                    add("-device", format!("e1000e,netdev=net,romfile=,bus=rp{port}"));
+                Device::E1000e | Device::PairedE1000e => {
+                    add("-netdev", format!("user,id=net{port},restrict=on"));
+                    add("-device", format!("e1000e,netdev=net{port},romfile=,bus=rp{port}{place}"));
                 }
             }
         }

@@ -72,6 +72,11 @@ impl Scenario {
         };
         Self { guest, exit: POWERED_OFF, kind: "DMA", emulated: 0, judge: whole_life }
     }
+
+    /// Host groups of the assigned devices: functions of one slot share theirs.
+    fn groups(&self) -> usize {
+        self.guest.devices.iter().filter(|device| device.function() == 0).count()
+    }
 }
 
 /// The one guest of the demo.
@@ -117,8 +122,10 @@ fn by_night(arch: Arch) -> &'static [&'static str] {
         Arch::Aarch64 => &[
             "data-disks",
             "no-sandbox",
+            "one-group",
             "rebind",
             "suspend",
+            "taken-back",
             "terminal",
             "translate",
             "translate-forcedac",
@@ -234,7 +241,8 @@ fn whole_life(scenario: &Scenario, report: &Report, disk: &Disk) -> Vec<String> 
 }
 
 fn network(scenario: &Scenario, report: &Report) -> Option<String> {
-    let wanted = scenario.guest.devices.contains(&Device::E1000e);
+    let card = |device: &Device| matches!(device, Device::E1000e | Device::PairedE1000e);
+    let wanted = scenario.guest.devices.iter().any(card);
     if !wanted || (report.ping.as_deref() == Some("ok") && report.groups.iter().any(|g| g.driver == "e1000e"))
     {
         return None;
@@ -268,10 +276,12 @@ fn left_behind(scenario: &Scenario, report: &Report) -> Vec<String> {
 /// The VMM's own view against the guest's and the host's.
 fn shown(scenario: &Scenario, report: &Report, viommu: &Viommu) -> Vec<String> {
     let mut failures = viommu.differences();
-    let count = scenario.guest.devices.len() + scenario.emulated;
-    if viommu.endpoints.len() != count || viommu.legs.len() != count {
+    let devices = scenario.guest.devices.len() + scenario.emulated;
+    let count = scenario.groups() + scenario.emulated;
+    if viommu.endpoints.len() != devices || viommu.legs.len() != count {
         let (endpoints, legs) = (viommu.endpoints.len(), viommu.legs.len());
-        failures.push(format!("{endpoints} endpoints on {legs} legs for {count} devices"));
+        failures
+            .push(format!("{endpoints} endpoints on {legs} legs for {devices} devices of {count} groups"));
     }
     let mut domains: Vec<_> = viommu.endpoints.iter().filter_map(|endpoint| endpoint.domain).collect();
     domains.sort_unstable();

@@ -4,7 +4,7 @@
 //! reached, MSI-X), gives it back, and reads it through the kernel's driver again.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
 
@@ -23,13 +23,15 @@ const DATA: u64 = 0x5_0000_0000;
 /// Where nothing is ever mapped.
 const NOTHING: u64 = 0x6_dead_0000;
 
-/// Plays `rounds` rounds with the NVMe disk of this guest, and with a network card in its domain if asked for; says what
-/// came of each.
-pub fn run(rounds: u32, with_network_card: bool) -> Result<String> {
+/// Plays `rounds` rounds with the NVMe disk of this guest, and if asked for with a network card in its domain, and with the
+/// other functions of its group; says what came of each.
+pub fn run(rounds: u32, with_network_card: bool, with_group: bool) -> Result<String> {
     let address = find_nvme()?;
     let card = with_network_card.then(find_network_card).transpose()?;
-    let driver = card.as_deref().and_then(driver_of);
-    card.iter().try_for_each(|card| bind(card, "vfio-pci"))?;
+    let mates = if with_group { mates_of(&address)? } else { Vec::new() };
+    ensure!(mates.is_empty() != with_group, "{address} is alone in its group");
+    let others: Vec<_> = card.iter().chain(&mates).map(|other| (other.clone(), driver_of(other))).collect();
+    others.iter().try_for_each(|(other, _)| bind(other, "vfio-pci"))?;
     let mut pattern = vec![0; COMPARED];
     File::open(disk_of(&address)?)?.read_exact(&mut pattern).context("reading the disk")?;
     let mut interrupts = 0;
@@ -45,12 +47,20 @@ pub fn run(rounds: u32, with_network_card: bool) -> Result<String> {
         interrupts += done.interrupts;
         blocked.extend(done.blocked);
     }
-    if let (Some(card), Some(driver)) = (&card, &driver) {
-        bind(card, driver)?;
+    for (other, driver) in &others {
+        driver.iter().try_for_each(|driver| bind(other, driver))?;
     }
     let list: Vec<_> = blocked.iter().map(|page| format!("{page:#x}")).collect();
     println!("blocked {}", list.join(" "));
     Ok(format!("in-guest: {rounds} rounds, {interrupts} interrupts, {} pages blocked", blocked.len()))
+}
+
+/// The other functions of a function's group.
+fn mates_of(address: &str) -> Result<Vec<String>> {
+    let folder = format!("/sys/bus/pci/devices/{address}/iommu_group/devices");
+    let members = fs::read_dir(&folder).with_context(|| format!("reading {folder}"))?.flatten();
+    let names = members.map(|member| member.file_name().to_string_lossy().into_owned());
+    Ok(names.filter(|name| name != address).collect())
 }
 
 /// What a round leaves behind.

@@ -129,6 +129,9 @@ enum Check {
         /// Hold a network card in the same container: it joins while memory is mapped, and leaves before the disk does
         #[arg(long)]
         with_network_card: bool,
+        /// Hold the other functions of the disk's group too: all of them move from domain to domain
+        #[arg(long)]
+        with_group: bool,
     },
     /// Inside a guest: an access to a device that no monitor can answer ends the process that makes it, and nothing else
     Awkward {
@@ -167,7 +170,9 @@ fn main() -> ExitCode {
         Check::Kexec { kernel, initrd, command_line, when_it_panics } => {
             kexec::run(&kernel, &initrd, &command_line, when_it_panics)
         }
-        Check::InGuest { rounds, with_network_card } => in_guest::run(rounds, with_network_card).map(passed),
+        Check::InGuest { rounds, with_network_card, with_group } => {
+            in_guest::run(rounds, with_network_card, with_group).map(passed)
+        }
         Check::Awkward { victim: None } => awkward::run().map(passed),
         Check::Awkward { victim: Some(address) } => awkward::suffer(&address),
         Check::Space { seed } => space::run(seed).map(passed),

@@ -172,11 +172,9 @@ fn capability_to_lock_helps_the_process_that_has_it() {
         host.machine.locks_at_will = at_will;
         let assignment = Assignment { jailed, ..assignment(Arch::X86_64, devices) };
         match planned(&host, &assignment, &GuestMap::default()) {
-            Ok(plan) => assert_eq!(
-                (fits, plan.memlock, plan.sharing),
-                (true, 0, 0),
-                "{at_will} {jailed} {devices:?}"
-            ),
+            Ok(plan) => {
+                assert_eq!((fits, plan.memlock, plan.sharing), (true, 0, 0), "{at_will} {jailed} {devices:?}")
+            }
             Err(refusals) => {
                 assert!(!fits && refusals[0].subject == "the memory-lock limit", "{refusals:#?}");
             }

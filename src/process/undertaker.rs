@@ -27,11 +27,8 @@ struct Patience {
     leave: Duration,
 }
 
-const PATIENCE: Patience = Patience {
-    tell: Duration::from_secs(10),
-    kill: Duration::from_secs(50),
-    leave: Duration::from_secs(5),
-};
+const PATIENCE: Patience =
+    Patience { tell: Duration::from_secs(10), kill: Duration::from_secs(50), leave: Duration::from_secs(5) };
 
 #[derive(Default)]
 struct State {
@@ -123,7 +120,10 @@ fn all_end(state: &State, processes: &[Watched], patience: Patience) -> bool {
     }
     let ended = state.buried_within(patience.leave);
     if !ended {
-        log::error!("{} held up in the kernel; devices and files stay in use until it lets go", living(processes));
+        log::error!(
+            "{} held up in the kernel; devices and files stay in use until it lets go",
+            living(processes)
+        );
     }
     ended
 }

@@ -55,7 +55,7 @@ fn a_strike_goes_before_the_guest() {
 fn devices_are_bound_before_the_first_step() {
     let text = job(vec![Step::Command { name: "x".into(), limit: 5, shell: "true".into() }]).script(32);
     let at = |part: &str| text.find(part).unwrap();
-    assert!(at("NVME=$(find_pci 1b36 0010)") < at("assign \"$E1000E\""));
+    assert!(at("NVME=$(find_pci 1b36 0010 1)") < at("assign \"$E1000E\""));
     assert!(at("assign \"$E1000E\"") < at("command_step x 5 true"));
 }
 

@@ -46,6 +46,16 @@ fn every_device_sits_behind_its_own_root_port() {
 }
 
 #[test]
+fn pair_shares_a_slot() {
+    let devices = [Device::Nvme, Device::E1000e, Device::PairedNvme, Device::PairedE1000e];
+    let words = host(Arch::X86_64, &devices).words();
+    let one = |part: &str| words.iter().filter(|word| word.contains(part)).count();
+    assert_eq!((one("pcie-root-port"), one("bus=rp3")), (3, 2));
+    assert!(value_after(&words, "-device", "drive=nv3").ends_with("bus=rp3,multifunction=on,addr=0.0"));
+    assert!(value_after(&words, "-device", "netdev=net3").ends_with("bus=rp3,addr=0.1"));
+}
+
+#[test]
 fn the_iommu_stands_before_the_devices_that_it_translates() {
     let words = host(Arch::X86_64, &[Device::Nvme]).words();
     let at = |part: &str| words.iter().position(|word| word.starts_with(part)).unwrap();
@@ -55,7 +65,7 @@ fn the_iommu_stands_before_the_devices_that_it_translates() {
 #[test]
 fn commas_in_paths_do_not_split_options() {
     let words = host(Arch::Aarch64, &[Device::Nvme]).words();
-    assert!(value_after(&words, "-drive", "file=").starts_with("file=/a,,b/disk,if=none"));
+    assert!(value_after(&words, "-drive", "file=").starts_with("file=/a,,b/disk,id=nv1,if=none"));
     assert!(value_after(&words, "-fsdev", "local").ends_with("path=/s,,hare"));
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{GICV2_ERRANDS, Scenario, all, by_night, cycles, demo, failures};
+use super::{GICV2_ERRANDS, Scenario, all, by_night, cycles, demo, failures, vfio};
 use crate::arch::{Arch, Gic};
 use crate::disk::Disk;
 use crate::report::{Group, Report, Sample, Vector};
+use crate::viommu::Requests;
 
 pub(super) fn disk() -> Disk {
     Disk { path: "/disk".into(), digest: "abc".into(), first_mib: "ab".into() }
@@ -89,6 +90,29 @@ fn two_devices_need_two_domains_and_a_network() {
     for part in ["network: ping None", "1 endpoints on 1 legs for 2 devices", "1 domains for 2 groups"] {
         assert!(found.contains(part), "no {part:?} in\n{found}");
     }
+}
+
+#[test]
+fn pair_is_one_group_of_the_guest_that_moves_without_a_refusal() {
+    let pair = |card: &str, ok, failed| {
+        let mut report = good();
+        let function = |number: &str, driver: &str| Group {
+            number: number.into(),
+            driver: driver.into(),
+            ..report.groups[0].clone()
+        };
+        report.groups = vec![function("0", "nvme"), function(card, "e1000e")];
+        let attach = Requests { kind: "attach".into(), ok, failed };
+        report.viommu.as_mut().unwrap().requests = vec![attach];
+        vfio::moved(&report).join(
+            "
+",
+        )
+    };
+    assert_eq!(pair("0", 14, 0), "");
+    assert!(pair("1", 14, 0).contains("not in one guest group"));
+    assert!(pair("0", 13, 0).contains("13 ATTACHes, expected 14 or more"));
+    assert!(pair("0", 14, 1).contains("1 were refused"));
 }
 
 #[test]
@@ -227,6 +251,7 @@ fn what_is_left_for_the_night_is_there_by_night_and_each_kind_of_it_by_day_somew
         "forcedac",
         "late-iommu",
         "no-sandbox",
+        "one-group",
         "passthrough",
         "rebind",
         "root-disk",

@@ -27,10 +27,13 @@ param() {
     done
 }
 
-# find_pci VENDOR DEVICE: the first PCI function with these ids.
+# find_pci VENDOR DEVICE [N]: the first PCI function with these ids, or the Nth.
 find_pci() {
+    skip=${3:-1}
     for function in /sys/bus/pci/devices/*; do
         [ "$(cat "$function/vendor")" = "0x$1" ] && [ "$(cat "$function/device")" = "0x$2" ] || continue
+        skip=$((skip - 1))
+        [ "$skip" = 0 ] || continue
         basename "$function"
         return 0
     done

@@ -76,7 +76,9 @@ fn in_a_process_of_its_own() {
 /// does. Whoever runs the tests may ignore some signals: not this process.
 fn run(task: &str, ignoring_hangups: bool) -> ExitStatus {
     let mut command = Command::new("env");
-    command.args(["--default-signal=HUP,INT,TERM", "--block-signal=HUP,INT,TERM"]).args(ignoring_hangups.then_some("--ignore-signal=HUP"));
+    command
+        .args(["--default-signal=HUP,INT,TERM", "--block-signal=HUP,INT,TERM"])
+        .args(ignoring_hangups.then_some("--ignore-signal=HUP"));
     command.arg(std::env::current_exe().unwrap());
     command.args(["--exact", "machine::signals::tests::in_a_process_of_its_own"]);
     command.env(CHILD, task).process_group(0).output().unwrap().status

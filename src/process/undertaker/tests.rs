@@ -10,7 +10,8 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// A process that ends when its input does, or never by itself.
 fn process(heeds: bool) -> (Child, Watched) {
-    let script = if heeds { "read line" } else { "trap '' TERM; exec 0</dev/null; while :; do wait; sleep 1; done" };
+    let script =
+        if heeds { "read line" } else { "trap '' TERM; exec 0</dev/null; while :; do wait; sleep 1; done" };
     let child = Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap();
     let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).unwrap();
     (child, Watched("a disk".to_owned(), pidfd))
