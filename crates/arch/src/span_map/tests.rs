@@ -21,22 +21,24 @@ fn the_high_window_starts_past_ram_and_ends_with_the_addresses() {
 
 /// Two numbers of GiB.
 type Pair = (u64, u64);
+/// What it is; end of RAM, bits, bytes and largest BAR, reserved, window. All but the bits in GiB.
+type Placed = (&'static str, u64, u32, Pair, &'static [Pair], Pair);
+/// End of RAM, bits, bytes and largest BAR, reserved, the most that would fit. All but the bits in GiB.
+type Refused = (u64, u32, Pair, &'static [Pair], u64);
 
 /// AMD's interconnect keeps these addresses for itself; in GiB.
 const HYPER_TRANSPORT: Pair = (1012, 1024);
 
 #[test]
 fn the_high_window_has_room_for_the_bars_and_keeps_clear_of_what_is_reserved() {
-    let ht = HYPER_TRANSPORT;
-    let cases: [(&str, u64, u32, Pair, &[Pair], Pair); 10] = [
-        // RAM to, bits, bytes and largest BAR, reserved, window; all but the bits in GiB
-        ("small ones", 8, 40, (1, 1), &[ht], (8, 72)),
-        ("one of 64 GiB", 8, 40, (64, 64), &[ht], (64, 129)),
-        ("one of 128 GiB", 8, 40, (128, 128), &[ht], (128, 257)),
-        ("two of 32 GiB", 8, 40, (64, 32), &[ht], (32, 97)),
+    let cases: [Placed; 10] = [
+        ("small ones", 8, 40, (1, 1), &[HYPER_TRANSPORT], (8, 72)),
+        ("one of 64 GiB", 8, 40, (64, 64), &[HYPER_TRANSPORT], (64, 129)),
+        ("one of 128 GiB", 8, 40, (128, 128), &[HYPER_TRANSPORT], (128, 257)),
+        ("two of 32 GiB", 8, 40, (64, 32), &[HYPER_TRANSPORT], (32, 97)),
         ("cut by what is reserved", 8, 40, (16, 16), &[(40, 41)], (16, 40)),
         ("moved behind what is reserved", 8, 40, (32, 32), &[(40, 41)], (64, 128)),
-        ("moved behind the interconnect", 900, 42, (128, 128), &[ht], (1024, 1153)),
+        ("moved behind the interconnect", 900, 42, (128, 128), &[HYPER_TRANSPORT], (1024, 1153)),
         ("in one of two gaps", 8, 40, (64, 64), &[(100, 101), (127, 300), (200, 201)], (320, 385)),
         ("below RAM does not count", 8, 40, (1, 1), &[(2, 3)], (8, 72)),
         ("to the last byte", 8, 38, (192, 64), &[], (64, 256)),
@@ -50,8 +52,7 @@ fn the_high_window_has_room_for_the_bars_and_keeps_clear_of_what_is_reserved() {
 
 #[test]
 fn bars_that_fit_nowhere_are_refused_with_what_would_fit() {
-    let cases: [(u64, u32, Pair, &[Pair], u64); 4] = [
-        // RAM to, bits, bytes and largest BAR, reserved, the most that would fit; all but the bits in GiB
+    let cases: [Refused; 4] = [
         (8, 39, (512, 512), &[], 0),
         (8, 38, (193, 64), &[], 192),
         (8, 40, (512, 256), &[HYPER_TRANSPORT, (600, 601)], 344),
