@@ -108,6 +108,9 @@ pub(super) struct Unusual {
 impl Domain {
     /// Forgets what is known of the mappings in `inside` besides the table.
     pub(super) fn forget_unusual(&mut self, inside: Span) -> Unusual {
+        if self.devices.is_empty() && self.software.is_empty() {
+            return Unusual::default();
+        }
         let range = || inside.start()..=inside.last();
         let bytes = |table: &Table, start: u64| table.get(start).map_or(0, |mapping| mapping.bytes());
         let mut unusual = Unusual::default();

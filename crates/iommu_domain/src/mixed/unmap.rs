@@ -49,8 +49,9 @@ impl MixedDomain {
     }
 
     fn unmap_span(&mut self, span: Span) -> Result<u64, Failure> {
-        let to_the_end = self.config.loses_the_end && span.last() == u64::MAX;
         let cut = self.state.slots.cut_by(span).map(|slot| slot.span);
+        // type1 before 6.18 works out the end of a range as `iova + size`, which is 0 at the end of the address space: it sees no
+        // slot that ends there, and every slot begins behind a range that does.
         let seen = |slot: &Span| !self.config.loses_the_end || slot.last() != u64::MAX;
         if let Some(slot) = cut.filter(seen) {
             let (errno, removed) = match self.rules.bisect {
@@ -59,8 +60,10 @@ impl MixedDomain {
             };
             return Err(Failure::new(errno, Reason::Bisects { slot, removed }));
         }
-        // Before 6.18 `iova + size` is 0 here, and every slot begins behind it.
-        let bytes = if to_the_end { 0 } else { self.state.slots.remove_within(span) };
+        if self.config.loses_the_end && span.last() == u64::MAX {
+            return Ok(0);
+        }
+        let bytes = self.state.slots.remove_within(span);
         if bytes > 0 {
             self.changed();
         } else if self.rules.hole_is_error {

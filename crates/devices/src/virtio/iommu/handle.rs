@@ -93,13 +93,18 @@ impl Core {
     }
 
     fn conclude(&mut self, outcome: Result<(), Refusal>) -> Result<Reply, Status> {
-        let Err(refusal) = outcome else { return Ok(Reply::Done) };
-        match &refusal {
+        outcome.map(|()| Reply::Done).map_err(|refusal| self.refused(&refusal))
+    }
+
+    /// The status for a refusal, told to whom it concerns.
+    #[cold]
+    fn refused(&mut self, refusal: &Refusal) -> Status {
+        match refusal {
             Refusal::Host(failure) => self.host_failed(failure),
-            Refusal::Locked { .. } => self.share_used_up(&refusal),
+            Refusal::Locked { .. } => self.share_used_up(refusal),
             _ => {}
         }
-        Err(status(&refusal))
+        status(refusal)
     }
 
     /// The guest's kernel does not look at the status of a MAP: who runs the machine hears of it.
