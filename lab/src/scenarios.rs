@@ -117,7 +117,7 @@ pub fn all(arch: Arch, gic: Gic, long: bool) -> Vec<Scenario> {
 fn by_night(arch: Arch) -> &'static [&'static str] {
     match arch {
         Arch::X86_64 => {
-            &["forcedac", "late-iommu", "root-disk", "strict", "two-groups", "vfio-one-domain", "wire"]
+            &["forcedac", "late-iommu", "root-disk", "strict", "two-groups", "vfio-in-guest", "vfio-one-domain", "wire"]
         }
         Arch::Aarch64 => &[
             "data-disks",

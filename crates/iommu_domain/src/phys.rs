@@ -64,8 +64,9 @@ impl PhysMap {
         Ok(())
     }
 
-    /// Takes away the range that is exactly `span`; whether there was one.
-    pub(crate) fn remove(&self, span: Span) -> bool {
+    /// Takes away the range that is exactly `span`; whether there was one. Where an [`Iommu`](crate::Iommu) is at work, its
+    /// [`remove_memory`](crate::Iommu::remove_memory) is the way: the legs must follow.
+    pub fn remove(&self, span: Span) -> bool {
         let mut ranges = self.ranges.write();
         if ranges.get(&span.start()).is_none_or(|(taken, _)| *taken != span) {
             return false;
