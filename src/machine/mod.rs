@@ -5,6 +5,7 @@
 
 mod adapters;
 mod assigned;
+mod background;
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
 mod board;

@@ -12,19 +12,20 @@ use devices::vfio_pci::Lookout;
 use vm_control::Listener;
 
 use super::assigned::Assigned;
+use super::background::Background;
 use super::emulated::Ends;
 use super::pci::Built;
 use super::printer::Printer;
-use super::{Outcome, Parts, console, control, signals};
+use super::{Outcome, Parts, console, control};
 use crate::config::Serial;
 use crate::process::{Sandbox, Undertaker};
 
 /// A machine that is ready to run; dropped, it is taken down.
 pub(super) struct Running {
     /// Whom the machine ends for: the user, and the host that wants a device back.
-    _ends: (signals::Watch, Lookout),
+    _ends: (Background, Lookout),
     console: Option<console::Input>,
-    server: Option<control::Server>,
+    server: Option<Background>,
     built: Built,
     pub parts: Parts,
     /// With the last end of their tubes, which were in the fields above, the device processes end, and their devices stop.
@@ -41,7 +42,7 @@ impl Running {
     /// # Errors
     /// The host gives no thread.
     pub fn new(
-        ends: (signals::Watch, Lookout),
+        ends: (Background, Lookout),
         parts: Parts,
         assigned: Assigned,
         built: Built,
@@ -82,7 +83,7 @@ impl Running {
         let print = |pipe| Printer::start(pipe, console::stdout());
         self.printers = ends.printed.into_iter().map(print).collect::<Result<_>>()?;
         let island = self.built.island.clone();
-        let serve = |listener| control::Server::start(listener, control, island);
+        let serve = |listener| control::serve(listener, control, island);
         self.server = listener.map(serve).transpose()?;
         ends.logs.iter().try_for_each(empty)?;
         let typed = console::Typed::of(serial, port, ends.typed);

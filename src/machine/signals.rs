@@ -7,7 +7,6 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::{SigSet, Signal};
@@ -16,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::Outcome;
+use super::background::Background;
 use super::life::Control;
 
 /// What a user, a shell or a service manager sends to a program that should end.
@@ -45,20 +45,17 @@ impl Signals {
     /// Ends the machine when one comes.
     ///
     /// # Errors
-    /// The host gives no thread.
-    pub fn watch(self, control: &Arc<Control>) -> Result<Watch> {
-        let (stopped, stop) = rustix::pipe::pipe().context("make a pipe")?;
+    /// The host gives no thread or no descriptor.
+    pub fn watch(self, control: &Arc<Control>) -> Result<Background> {
         let control = control.clone();
-        let run = move || {
-            let Some(signal) = self.wait(&stopped) else { return };
+        Background::start("signals", move |stopped| {
+            let Some(signal) = self.wait(stopped) else { return };
             log::info!("{signal}: the machine ends");
             control.end(Outcome::PowerOff);
             // The next one finds this thread and does what it does by default.
             let _ = self.set.thread_unblock();
-            let _ = poll(&mut [PollFd::new(&stopped, PollFlags::IN)], None);
-        };
-        let thread = std::thread::Builder::new().name("signals".into()).spawn(run)?;
-        Ok(Watch { stop: Some(stop), thread: Some(thread) })
+            let _ = poll(&mut [PollFd::new(stopped, PollFlags::IN)], None);
+        })
     }
 
     /// The first that comes; `None` when `stopped` is closed at its other end.
@@ -75,22 +72,6 @@ impl Signals {
             if let Ok(Some(info)) = self.fd.read_signal() {
                 return i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok());
             }
-        }
-    }
-}
-
-/// The thread that waits; dropped, it stops.
-pub(crate) struct Watch {
-    stop: Option<OwnedFd>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        // Closing this end wakes the thread.
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
         }
     }
 }

@@ -29,34 +29,35 @@ impl Deadline {
         if self.0.is_some() { RecvFlags::DONTWAIT } else { RecvFlags::empty() }
     }
 
-    /// Sends once there is room.
+    /// Sends once there is room. A socket has room but for a side that does not read: no need to ask before.
     pub fn write(
         &self,
         stream: &UnixStream,
-        mut call: impl FnMut() -> Result<usize, Errno>,
+        call: impl FnMut() -> Result<usize, Errno>,
     ) -> io::Result<usize> {
-        loop {
-            match call() {
-                // A socket has room but for a side that does not read: no need to ask before.
-                Err(Errno::AGAIN) => self.wait(stream, PollFlags::OUT)?,
-                Err(Errno::INTR) => {}
-                sent => return Ok(sent?),
-            }
-        }
+        self.repeat(stream, PollFlags::OUT, call)
     }
 
     /// Receives once there is something; no bytes are the other side's end, an error.
-    pub fn read(
+    pub fn read(&self, stream: &UnixStream, call: impl FnMut() -> Result<usize, Errno>) -> io::Result<usize> {
+        match self.repeat(stream, PollFlags::IN, call)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            len => Ok(len),
+        }
+    }
+
+    /// Calls until it need not wait for `what`.
+    fn repeat(
         &self,
         stream: &UnixStream,
+        what: PollFlags,
         mut call: impl FnMut() -> Result<usize, Errno>,
     ) -> io::Result<usize> {
         loop {
             match call() {
-                Err(Errno::AGAIN) => self.wait(stream, PollFlags::IN)?,
+                Err(Errno::AGAIN) => self.wait(stream, what)?,
                 Err(Errno::INTR) => {}
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                got => return Ok(got?),
+                done => return Ok(done?),
             }
         }
     }

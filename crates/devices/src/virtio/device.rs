@@ -75,6 +75,11 @@ pub trait VirtioDevice: Send {
     /// Largest size of each queue, a power of two.
     fn queue_sizes(&self) -> &[u16];
 
+    /// Whether it goes on, and touches guest memory, without bus mastering too. A transport stops all others then.
+    fn is_steadfast(&self) -> bool {
+        false
+    }
+
     /// Reads the device configuration; beyond its end zeros.
     fn config_read(&self, offset: u64, data: &mut [u8]);
 

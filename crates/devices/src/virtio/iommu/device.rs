@@ -244,6 +244,14 @@ impl VirtioDevice for Viommu {
         DEVICE_ID
     }
 
+    /// A kernel that gives way to another takes bus mastering from one function after the other, and meanwhile a driver may still
+    /// map or unmap for a device behind the IOMMU. Linux waits for the answer with interrupts off, so an IOMMU that stopped would
+    /// hang it for good; a reset would take domains of devices that are still at work. What it writes until its own reset are the
+    /// answers that such drivers ask for, and reports of their faults.
+    fn is_steadfast(&self) -> bool {
+        true
+    }
+
     fn features(&self) -> u64 {
         self.offered // F1, F2
     }

@@ -6,8 +6,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use base::{EventFd, GuestMem, Poller};
@@ -19,6 +17,7 @@ use super::chain::Chain;
 use super::events::FaultSink;
 use super::poll::Window;
 use super::ring::DirectRing;
+use crate::virtio::thread::{Stop, Thread};
 use crate::virtio::{Activation, QueueHandle, VirtioInterrupt};
 
 const STOP: u64 = 0;
@@ -31,13 +30,8 @@ const FINDS: u32 = 256;
 
 /// A running worker; dropped, it stops.
 pub(super) struct WorkerHandle {
-    stop: Arc<Stop>,
-    thread: Option<JoinHandle<()>>,
-}
-
-struct Stop {
-    asked: AtomicBool,
-    event: EventFd,
+    /// Ends with it.
+    _thread: Thread,
 }
 
 /// What a worker is made of, before its thread runs.
@@ -93,21 +87,7 @@ impl WorkerHandle {
     ) -> io::Result<WorkerHandle> {
         let (parts, poller) = Parts::new(core, sink, activation, window)?;
         let stop = parts.stop.clone();
-        let thread =
-            std::thread::Builder::new().name("virtio-iommu".into()).spawn(move || parts.run(poller))?;
-        Ok(WorkerHandle { stop, thread: Some(thread) })
-    }
-}
-
-impl Drop for WorkerHandle {
-    fn drop(&mut self) {
-        self.stop.asked.store(true, Ordering::Relaxed);
-        drop(self.stop.event.write(1));
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            log::error!("virtio-iommu: the worker has died");
-        }
+        Ok(WorkerHandle { _thread: Thread::start("virtio-iommu", stop, move || parts.run(poller))? })
     }
 }
 
@@ -125,10 +105,9 @@ impl Parts {
         let mut take = |index: usize| queues.get_mut(index).and_then(Option::take);
         let (requests, events) = (take(REQUEST_QUEUE), take(EVENT_QUEUE));
         let requests = requests.ok_or_else(|| io::Error::other("the driver enabled no request queue"))?;
-        let event = base::new_event()?;
-        let stop = Arc::new(Stop { asked: AtomicBool::new(false), event });
+        let stop = Stop::new()?;
         let poller = Poller::new()?;
-        poller.add(&stop.event, STOP)?;
+        poller.add(stop.event(), STOP)?;
         poller.add(&requests.kick, REQUESTS)?;
         poller.add(sink.event(), FAULTS)?;
         Ok((Parts { core, sink, mem, interrupt, requests, events, stop, window }, poller))
@@ -176,7 +155,7 @@ impl Worker<'_> {
         self.awake = awake();
         // The driver may have filled the ring before the kick could be heard.
         self.drain();
-        while !self.stop.asked.load(Ordering::Relaxed) {
+        while !self.stop.is_asked() {
             let ready = match poller.wait(None) {
                 Ok(ready) => ready,
                 Err(error) => {
@@ -204,7 +183,7 @@ impl Worker<'_> {
 
     /// Serves the request ring until it stays empty for as long as the window says; kicks are asked for then.
     fn drain(&mut self) {
-        while !self.broken && !self.stop.asked.load(Ordering::Relaxed) {
+        while !self.broken && !self.stop.is_asked() {
             if self.requests.suppress_kicks().is_none() {
                 return self.fail("cannot suppress kicks");
             }
@@ -234,7 +213,7 @@ impl Worker<'_> {
                 return self.found();
             }
             self.deliver_waiting();
-            if self.stop.asked.load(Ordering::Relaxed) {
+            if self.stop.is_asked() {
                 return false;
             }
             if self.answered.elapsed() >= length {
@@ -276,7 +255,7 @@ impl Worker<'_> {
     /// Answers what is in the ring now; whether there was anything.
     fn serve(&mut self) -> bool {
         let mut served = false;
-        while !self.stop.asked.load(Ordering::Relaxed) {
+        while !self.stop.is_asked() {
             let head = match self.requests.pop() {
                 Some(Some(head)) => head,
                 Some(None) => return served,

@@ -10,20 +10,10 @@ use super::common::Request;
 use super::interrupt::{DRIVER_OK, NEEDS_RESET};
 use super::{VirtioPciDevice, common, layout, start};
 use crate::pci::regs;
-use crate::virtio::device::{Activation, VirtioDevice, VirtioInterrupt};
+use crate::virtio::device::{Activation, VirtioInterrupt};
 
 /// So long an access waits for a device to stop. Drivers read the status until it is 0, but those of old kernels read it once.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
-
-/// Whether a device touches guest memory without bus mastering too: the IOMMU alone does.
-///
-/// A kernel that gives way to another takes bus mastering from one function after the other, and meanwhile a driver may still
-/// map or unmap for a device behind the IOMMU. Linux waits for the answer with interrupts off, so an IOMMU that stopped would hang
-/// it for good; a reset of the device would take domains of devices that are still at work. What it writes until its own
-/// reset are the answers that such drivers ask for, and reports of their faults.
-pub(super) fn is_steadfast(device: &dyn VirtioDevice) -> bool {
-    device.device_id() == virtio_iommu_spec::DEVICE_ID
-}
 
 impl VirtioPciDevice {
     pub(super) fn act(&mut self, request: Request) {

@@ -124,7 +124,7 @@ impl VirtioPciDevice {
         let common = Common::new(device.features(), required(&deps.mem), sizes);
         let interrupt = Arc::new(Interrupt::new(msix, deps.line, count));
         Ok(VirtioPciDevice {
-            steadfast: life::is_steadfast(&*device),
+            steadfast: device.is_steadfast(),
             waiting: false,
             resetting: false,
             grace: life::GRACE,

@@ -30,6 +30,11 @@ fn the_space_reads_at_any_offset_and_width() {
 }
 
 #[test]
+fn the_iommu_goes_on_without_bus_mastering() {
+    assert!(rig().device.is_steadfast());
+}
+
+#[test]
 fn only_bypass_is_writable_and_only_to_0_or_1() {
     let mut rig = rig();
     for (offset, data, features, allowed) in [

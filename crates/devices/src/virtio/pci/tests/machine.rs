@@ -48,6 +48,10 @@ impl VirtioDevice for FakeDevice {
         self.id
     }
 
+    fn is_steadfast(&self) -> bool {
+        self.id == virtio_iommu_spec::DEVICE_ID
+    }
+
     fn features(&self) -> u64 {
         F_EVENT_IDX | 5
     }
