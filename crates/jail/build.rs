@@ -67,11 +67,8 @@ fn write_policy(
     };
     let kill = program("kill", &filters.kill)?;
     let report = program("report", &filters.report)?;
-    let answers = filters.answers.iter().enumerate();
-    let answers =
-        answers.map(|(at, bytes)| program(&format!("answer{at}"), bytes)).collect::<Result<Vec<_>, _>>()?;
     writeln!(code, "static {}: Compiled = Compiled {{", name.to_uppercase())?;
-    writeln!(code, "    kill: {kill},\n    report: {report},\n    answers: &[{}],", answers.join(", "))?;
+    writeln!(code, "    kill: {kill},\n    report: {report},")?;
     writeln!(code, "    rules: &[")?;
     for (number, call) in policy {
         writeln!(

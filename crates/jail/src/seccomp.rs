@@ -77,7 +77,6 @@ pub enum Test {
 struct Compiled {
     kill: &'static [u8],
     report: &'static [u8],
-    answers: &'static [&'static [u8]],
     rules: &'static [Rule],
 }
 
@@ -111,9 +110,6 @@ impl Policy {
 /// Puts the policy on. no_new_privs must be set, or the process be privileged. The answer is the listener for reports.
 pub(crate) fn install(policy: Policy, denials: Denials) -> io::Result<Option<OwnedFd>> {
     let compiled = policy.compiled();
-    for answer in compiled.answers {
-        raw::install_filter(answer, false)?;
-    }
     match denials {
         Denials::Kill => raw::install_filter(compiled.kill, false),
         Denials::Report => raw::install_filter(compiled.report, true),
