@@ -2,8 +2,6 @@
 //!
 //! Invariant: the ranges never overlap. RAM never changes; BARs come and go as the guest programs them.
 
-use std::collections::BTreeMap;
-
 use base::HostMemory;
 use data_model::Span;
 use sync::RwLock;
@@ -38,7 +36,8 @@ pub struct PhysConflict {
 /// The guest-physical address space as DMA sees it.
 #[derive(Debug, Default)]
 pub struct PhysMap {
-    ranges: RwLock<BTreeMap<u64, (Span, Backing)>>,
+    /// By rising address. A list, because each MAP looks one up, and who lays out a guest makes few.
+    ranges: RwLock<Vec<(Span, Backing)>>,
 }
 
 impl PhysMap {
@@ -55,12 +54,13 @@ impl PhysMap {
     /// [`insert_memory`](crate::Iommu::insert_memory) is the way.
     pub fn insert(&self, span: Span, backing: Backing) -> Result<(), PhysConflict> {
         let mut ranges = self.ranges.write();
-        if let Some((_, (taken, _))) = ranges.range(..=span.last()).next_back()
+        let place = before(&ranges, span.last());
+        if let Some((taken, _)) = last_of(&ranges, place)
             && taken.overlaps(&span)
         {
             return Err(PhysConflict { wanted: span, taken: *taken });
         }
-        ranges.insert(span.start(), (span, backing));
+        ranges.insert(place, (span, backing));
         Ok(())
     }
 
@@ -68,24 +68,32 @@ impl PhysMap {
     /// [`remove_memory`](crate::Iommu::remove_memory) is the way: the legs must follow.
     pub fn remove(&self, span: Span) -> bool {
         let mut ranges = self.ranges.write();
-        if ranges.get(&span.start()).is_none_or(|(taken, _)| *taken != span) {
-            return false;
-        }
-        ranges.remove(&span.start()).is_some()
+        let place = ranges.iter().position(|(taken, _)| *taken == span);
+        place.map(|place| ranges.remove(place)).is_some()
     }
 
     /// What is behind all of `span`, and the offset of its first byte there; `None` when it is no memory or more than
     /// one range.
     pub fn resolve(&self, span: Span) -> Option<(Backing, u64)> {
         let ranges = self.ranges.read();
-        let (_, (place, backing)) = ranges.range(..=span.start()).next_back()?;
+        let (place, backing) = last_of(&ranges, before(&ranges, span.start()))?;
         place.covers(&span).then(|| (backing.clone(), span.start() - place.start()))
     }
 
     /// The ranges of guest RAM.
     pub fn ram(&self) -> Vec<Span> {
-        self.ranges.read().values().filter(|(_, backing)| backing.is_ram()).map(|(span, _)| *span).collect()
+        self.ranges.read().iter().filter(|(_, backing)| backing.is_ram()).map(|(span, _)| *span).collect()
     }
+}
+
+/// How many ranges start at `at` or before.
+fn before(ranges: &[(Span, Backing)], at: u64) -> usize {
+    ranges.partition_point(|(span, _)| span.start() <= at)
+}
+
+/// The last of the first `count`.
+fn last_of(ranges: &[(Span, Backing)], count: usize) -> Option<&(Span, Backing)> {
+    ranges.get(count.checked_sub(1)?)
 }
 
 #[cfg(test)]

@@ -115,13 +115,13 @@ impl Table {
 
     /// Adds a mapping; refused, with the one in the way, when it overlaps.
     pub fn insert(&mut self, mapping: Mapping) -> Result<(), Mapping> {
-        if let Some(there) = self.overlapping(mapping.iova) {
-            return Err(there);
-        }
         let target = (mapping.phys & !FLAGS)
             | if mapping.perm.read { READ } else { 0 }
             | if mapping.perm.write { WRITE } else { 0 };
-        self.entries.insert(Entry { start: mapping.iova.start(), last: mapping.iova.last(), target });
+        let entry = Entry { start: mapping.iova.start(), last: mapping.iova.last(), target };
+        if let Err(there) = self.entries.insert(entry) {
+            return Err(there.mapping().unwrap_or(mapping));
+        }
         self.bytes += mapping.iova.len_wide();
         Ok(())
     }

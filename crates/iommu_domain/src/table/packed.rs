@@ -60,20 +60,36 @@ impl Packed {
         self.blocks.iter().flatten()
     }
 
-    /// Adds an entry that overlaps none.
-    pub(super) fn insert(&mut self, entry: Entry) {
+    /// Adds an entry; refused, with the one in the way, when it shares an address with one. One search does for both: where
+    /// nothing is in the way, the last entry that starts in time is the one before.
+    pub(super) fn insert(&mut self, entry: Entry) -> Result<(), Entry> {
+        let index = self.find(entry.last).unwrap_or(0);
+        let Some(block) = self.blocks.get_mut(index) else {
+            self.len += 1;
+            self.add(0, block_of(&[entry]));
+            return Ok(());
+        };
+        let place = before(block, entry.last);
+        let there = place.checked_sub(1).and_then(|place| block.get(place));
+        if let Some(there) = there.filter(|there| there.last >= entry.start) {
+            return Err(*there);
+        }
         self.len += 1;
-        let index = self.find(entry.start).unwrap_or(0);
-        let Some(block) = self.blocks.get_mut(index) else { return self.add(0, block_of(&[entry])) };
-        let place = before(block, entry.start);
         if block.len() < BLOCK {
             block.insert(place, entry);
-            return self.note_first(index);
+            if place == 0 {
+                self.note_first(index);
+            }
+        } else {
+            self.insert_in_full(index, place, entry);
         }
-        match place {
-            0 => self.add(index, block_of(&[entry])),
-            BLOCK => self.add(index + 1, block_of(&[entry])),
-            _ => {
+        Ok(())
+    }
+
+    #[cold]
+    fn insert_in_full(&mut self, index: usize, place: usize, entry: Entry) {
+        match (place, self.blocks.get_mut(index)) {
+            (1..BLOCK, Some(block)) => {
                 let mut upper = block_of(&block[HALF..]);
                 block.truncate(HALF);
                 if place > HALF {
@@ -83,12 +99,34 @@ impl Packed {
                 }
                 self.add(index + 1, upper);
             }
+            _ => self.add(index + usize::from(place == BLOCK), block_of(&[entry])),
         }
         self.settle(index + usize::from(place == BLOCK));
     }
 
+    /// Removes the entry that is exactly this range; whether there is one. It is shown before.
+    fn remove_exact(&mut self, first: u64, last: u64, gone: &mut impl FnMut(&Entry)) -> bool {
+        let Some(index) = self.find(first) else { return false };
+        let Some(block) = self.blocks.get_mut(index) else { return false };
+        let Some(place) = before(block, first).checked_sub(1) else { return false };
+        // A block that becomes empty has an end of its own.
+        if block.len() == 1 || block.get(place).is_none_or(|it| (it.start, it.last) != (first, last)) {
+            return false;
+        }
+        gone(&block.remove(place));
+        self.len -= 1;
+        if place == 0 {
+            self.note_first(index);
+        }
+        self.settle(index);
+        true
+    }
+
     /// Removes the entries inside the range, and shows each.
     pub(super) fn remove(&mut self, first: u64, last: u64, mut gone: impl FnMut(&Entry)) {
+        if self.remove_exact(first, last, &mut gone) {
+            return;
+        }
         let begin = self.find(first).unwrap_or(0);
         let mut empty = 0..0;
         let mut index = begin;

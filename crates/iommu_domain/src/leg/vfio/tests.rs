@@ -35,6 +35,30 @@ fn errors_come_back_as_the_kernel_says_them_and_calls_take_time() {
 }
 
 #[test]
+fn of_many_short_calls_one_is_timed_for_sixteen_and_long_ones_are_timed_each() {
+    let container = Arc::new(Container::from_fd(File::open("/dev/null").unwrap().into()));
+    let host = VfioHost::new(container, Box::new(|| Ok(())));
+    let span = |bytes| Span::from_len(0, bytes).unwrap();
+    let is_timed = |bytes| {
+        let before = host.time();
+        assert!(host.unmap(span(bytes)).is_err());
+        host.time() > before
+    };
+    assert!((0..FIRST).all(|_| is_timed(0x1000)), "few calls are timed each");
+    for round in 0..3 {
+        let before = host.time();
+        let timed = (0..STANDS_FOR).filter(|_| is_timed(SHORT)).count();
+        assert_eq!(timed, 1, "round {round}");
+        let counted = (host.time() - before).as_nanos();
+        assert!(
+            counted.is_multiple_of(STANDS_FOR.into()),
+            "round {round}: {counted} ns are no sixteen times"
+        );
+    }
+    assert!((0..2 * STANDS_FOR).all(|_| is_timed(SHORT + 0x1000)), "a long call stands for no other");
+}
+
+#[test]
 fn a_reset_is_carried_out_by_whoever_holds_the_devices() {
     let container = Arc::new(Container::from_fd(File::open("/dev/null").unwrap().into()));
     let asked = Cell::new(0);
