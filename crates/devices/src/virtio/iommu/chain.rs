@@ -6,10 +6,10 @@
 
 use std::sync::atomic::{Ordering, fence};
 
-use base::GuestMem;
 use virtio_iommu_spec::MAX_REQUEST_SIZE;
 use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
 
+use super::ram::Ram;
 use super::ring::{Descriptor, Descriptors};
 
 /// A chain taken apart; reused from request to request, so that the path allocates nothing once it is warm.
@@ -28,26 +28,26 @@ impl Chain {
 
     /// Reads a chain. A chain that loops or leaves the table ends early in the iterator; what is missing then shows as
     /// a part that is too small.
-    pub(super) fn load(&mut self, descriptors: Descriptors, mem: &GuestMem) {
+    pub(super) fn load(&mut self, descriptors: Descriptors, ram: &Ram) {
         (self.request_len, self.malformed) = (0, false);
         self.writable.clear();
         for descriptor in descriptors {
             if descriptor.is_writable() {
                 self.writable.push((descriptor.address, descriptor.len));
             } else {
-                self.read(&descriptor, mem);
+                self.read(&descriptor, ram);
             }
         }
     }
 
-    fn read(&mut self, descriptor: &Descriptor, mem: &GuestMem) {
+    fn read(&mut self, descriptor: &Descriptor, ram: &Ram) {
         if !self.writable.is_empty() {
             self.malformed = true;
             return;
         }
         let room = &mut self.request[self.request_len..MAX_REQUEST_SIZE];
         let len = room.len().min(descriptor.len as usize);
-        if read(mem, descriptor.address, &mut room[..len]) {
+        if read(ram, descriptor.address, &mut room[..len]) {
             self.request_len += len;
         } else {
             self.malformed = true;
@@ -60,14 +60,14 @@ impl Chain {
     }
 
     /// Whether the first `len` bytes of the writable part exist and are RAM.
-    pub(super) fn has_room(&self, len: usize, mem: &GuestMem) -> bool {
+    pub(super) fn has_room(&self, len: usize, ram: &Ram) -> bool {
         let mut left = len as u64;
         for (address, size) in &self.writable {
             if left == 0 {
                 break;
             }
             let part = left.min(u64::from(*size));
-            if part > 0 && !is_ram(mem, *address, part as usize) {
+            if part > 0 && !is_ram(ram, *address, part as usize) {
                 return false;
             }
             left -= part;
@@ -76,7 +76,7 @@ impl Chain {
     }
 
     /// Writes `bytes` at `offset` of the writable part; whether all of it could be written.
-    pub(super) fn write(&self, offset: usize, bytes: &[u8], mem: &GuestMem) -> bool {
+    pub(super) fn write(&self, offset: usize, bytes: &[u8], ram: &Ram) -> bool {
         let (mut skip, mut rest) = (offset, bytes);
         for (address, size) in &self.writable {
             let size = *size as usize;
@@ -86,7 +86,7 @@ impl Chain {
             }
             let (part, after) = rest.split_at(rest.len().min(size - skip));
             let Some(place) = address.0.checked_add(skip as u64) else { return false };
-            if !write(mem, GuestAddress(place), part) {
+            if !write(ram, GuestAddress(place), part) {
                 return false;
             }
             (skip, rest) = (0, after);
@@ -102,20 +102,20 @@ impl Chain {
 
 // What lies in one piece of RAM, as nearly everything does, needs one look-up; what does not is put together.
 
-fn read(mem: &GuestMem, address: GuestAddress, bytes: &mut [u8]) -> bool {
-    match mem.get_slice(address, bytes.len()) {
-        Ok(slice) => slice.copy_to(bytes) == bytes.len(),
-        Err(_) => mem.read_slice(bytes, address).is_ok(),
+fn read(ram: &Ram, address: GuestAddress, bytes: &mut [u8]) -> bool {
+    match ram.slice(address, bytes.len()) {
+        Some(slice) => slice.copy_to(bytes) == bytes.len(),
+        None => ram.mem().read_slice(bytes, address).is_ok(),
     }
 }
 
-fn write(mem: &GuestMem, address: GuestAddress, bytes: &[u8]) -> bool {
-    match mem.get_slice(address, bytes.len()) {
-        Ok(slice) => slice.write_slice(bytes, 0).is_ok(),
-        Err(_) => mem.write_slice(bytes, address).is_ok(),
+fn write(ram: &Ram, address: GuestAddress, bytes: &[u8]) -> bool {
+    match ram.slice(address, bytes.len()) {
+        Some(slice) => slice.write_slice(bytes, 0).is_ok(),
+        None => ram.mem().write_slice(bytes, address).is_ok(),
     }
 }
 
-fn is_ram(mem: &GuestMem, address: GuestAddress, len: usize) -> bool {
-    mem.get_slice(address, len).is_ok() || mem.check_range(address, len)
+fn is_ram(ram: &Ram, address: GuestAddress, len: usize) -> bool {
+    ram.slice(address, len).is_some() || ram.mem().check_range(address, len)
 }

@@ -9,13 +9,14 @@ use virtio_iommu_spec::{
     DecodeError, Properties, PropertyOverflow, Request, RequestKind, Status, TAIL_SIZE, decode, tail,
 };
 
-use base::{GuestMem, Rarely};
+use base::Rarely;
 
 use super::chain::Chain;
 use super::counters::RequestCounters;
 use super::events::FaultSink;
 use super::handle::Reply;
 use super::msi::Messages;
+use super::ram::Ram;
 
 /// State behind the request queue and the configuration space.
 pub(super) struct Core {
@@ -51,8 +52,8 @@ impl Core {
     }
 
     /// Answers the request in `chain`; the length to report as used.
-    pub(super) fn answer(&mut self, chain: &Chain, mem: &GuestMem) -> u32 {
-        let used = chain.request().and_then(|bytes| self.try_answer(bytes, chain, mem));
+    pub(super) fn answer(&mut self, chain: &Chain, ram: &Ram) -> u32 {
+        let used = chain.request().and_then(|bytes| self.try_answer(bytes, chain, ram));
         used.unwrap_or_else(|| {
             self.counters.unanswered += 1;
             0
@@ -60,7 +61,7 @@ impl Core {
     }
 
     /// `None` when the chain is no request or has no room for its answer: it stays unwritten (G2, G5, P3).
-    fn try_answer(&mut self, bytes: &[u8], chain: &Chain, mem: &GuestMem) -> Option<u32> {
+    fn try_answer(&mut self, bytes: &[u8], chain: &Chain, ram: &Ram) -> Option<u32> {
         let request = match decode(bytes) {
             Ok(request) => request,
             Err(DecodeError::Short | DecodeError::UnknownType(_)) => return None,
@@ -71,16 +72,16 @@ impl Core {
             _ => 0,
         };
         let len = properties.checked_add(TAIL_SIZE)?;
-        if !chain.has_room(len, mem) {
+        if !chain.has_room(len, ram) {
             return None;
         }
-        let status = self.carry_out(&request, properties, chain, mem)?;
+        let status = self.carry_out(&request, properties, chain, ram)?;
         self.counters.count(request.kind(), status);
-        chain.write(properties, &tail(status), mem).then_some(u32::try_from(len).ok()?)
+        chain.write(properties, &tail(status), ram).then_some(u32::try_from(len).ok()?)
     }
 
     /// Carries the request out and writes what comes before the tail.
-    fn carry_out(&mut self, request: &Request, room: usize, chain: &Chain, mem: &GuestMem) -> Option<Status> {
+    fn carry_out(&mut self, request: &Request, room: usize, chain: &Chain, ram: &Ram) -> Option<Status> {
         let outcome = self.handle(request);
         if request.kind() != RequestKind::Probe {
             return Some(outcome.map_or_else(|status| status, |_| Status::Ok));
@@ -90,10 +91,10 @@ impl Core {
             _ => None,
         };
         let (status, written) = match (outcome, properties) {
-            (Ok(_), Some(Ok(bytes))) => (Status::Ok, chain.write(0, bytes, mem)),
+            (Ok(_), Some(Ok(bytes))) => (Status::Ok, chain.write(0, bytes, ram)),
             // P7, and T1: also a failure fills the whole buffer, or its used length would promise too much.
-            (Ok(_), _) => (Status::Inval, write_zeros(room, chain, mem)),
-            (Err(status), _) => (status, write_zeros(room, chain, mem)),
+            (Ok(_), _) => (Status::Inval, write_zeros(room, chain, ram)),
+            (Err(status), _) => (status, write_zeros(room, chain, ram)),
         };
         written.then_some(status)
     }
@@ -108,12 +109,12 @@ impl Core {
     }
 }
 
-fn write_zeros(len: usize, chain: &Chain, mem: &GuestMem) -> bool {
+fn write_zeros(len: usize, chain: &Chain, ram: &Ram) -> bool {
     const ZEROS: [u8; 256] = [0; 256];
     let mut at = 0;
     while at < len {
         let part = ZEROS.len().min(len - at);
-        if !chain.write(at, &ZEROS[..part], mem) {
+        if !chain.write(at, &ZEROS[..part], ram) {
             return false;
         }
         at += part;

@@ -8,7 +8,7 @@ use data_model::{PageMask, Span};
 use iommu_domain::{Backing, Detail, Iommu, IommuReport, PhysConflict, SoftTable};
 use sync::Mutex;
 use thiserror::Error;
-use virtio_bindings::bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
+use virtio_bindings::bindings::virtio_ring::VIRTIO_RING_F_EVENT_IDX;
 use virtio_iommu_spec::{
     CONFIG_BYPASS_OFFSET, Config, DEVICE_ID, Features, RESV_MEM_SIZE, ResvKind, ResvMem,
 };
@@ -24,19 +24,20 @@ use crate::irq::MsiController;
 use crate::virtio::{ActivateError, Activation, Dma, DmaView, VirtioDevice};
 
 const NAME: &str = "virtio-iommu";
-const QUEUE_SIZES: [u16; 2] = [256, 64];
+/// A request takes two descriptors: so many can wait as in a queue of 256 with indirect tables.
+const QUEUE_SIZES: [u16; 2] = [512, 64];
 /// Room for 21 regions; more when an endpoint has more.
 const PROBE_SIZE: usize = 512;
 
-/// Without BYPASS_CONFIG where there can be no bypass: the driver learns that before it asks.
+/// Without BYPASS_CONFIG where there can be no bypass: the driver learns that before it asks. Never INDIRECT_DESC: Linux would
+/// allocate a table for each request and free it again, while it spins.
 const OFFERED: u64 = Features::INPUT_RANGE
     | Features::DOMAIN_RANGE
     | Features::MAP_UNMAP
     | Features::PROBE
     | Features::MMIO
     | Features::BYPASS_CONFIG
-    | 1 << VIRTIO_RING_F_EVENT_IDX
-    | 1 << VIRTIO_RING_F_INDIRECT_DESC;
+    | 1 << VIRTIO_RING_F_EVENT_IDX;
 
 /// What the guest is told of an endpoint.
 #[derive(Clone, Debug)]

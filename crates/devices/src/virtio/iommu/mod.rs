@@ -14,6 +14,7 @@ mod events;
 mod handle;
 mod msi;
 mod poll;
+mod ram;
 mod ring;
 #[cfg(any(test, feature = "testkit"))]
 mod testing;

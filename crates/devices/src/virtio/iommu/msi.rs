@@ -52,6 +52,8 @@ pub(super) struct Messages {
     entries: BTreeMap<u64, Entry>,
     /// Addresses of programmed messages, each with the number of its entry.
     addresses: BTreeSet<(u64, u64)>,
+    /// From the first of them to the last; nearly every mapping lies elsewhere, and is told so by this alone.
+    between: Option<Span>,
     next: u64,
     failures: Rarely,
 }
@@ -73,7 +75,13 @@ impl Messages {
     fn forget(&mut self, message: Option<MsiMessage>, number: u64) {
         if let Some(message) = message {
             self.addresses.remove(&(message.address, number));
+            self.measure();
         }
+    }
+
+    fn measure(&mut self) {
+        let ends = self.addresses.first().zip(self.addresses.last());
+        self.between = ends.and_then(|(first, last)| Span::new(first.0, last.0));
     }
 
     /// Books a new message, or none; the entry is not routed yet.
@@ -82,8 +90,15 @@ impl Messages {
         self.forget(before, number);
         if let Some(message) = message {
             self.addresses.insert((message.address, number));
+            self.measure();
         }
         self.entries.get_mut(&number)
+    }
+
+    /// Numbers of the entries whose messages go to an address in `span`.
+    fn inside(&self, span: Span) -> Vec<u64> {
+        let inside = self.addresses.range((span.start(), 0)..=(span.last(), u64::MAX));
+        inside.map(|(_, number)| *number).collect()
     }
 
     /// Brings one entry in step with the translation.
@@ -131,9 +146,9 @@ impl Core {
 
     /// Routes again what goes to an address in `span`: mappings there came or went.
     pub(super) fn reroute_span(&mut self, span: Span) {
-        let hit = self.messages.addresses.range((span.start(), 0)..=(span.last(), u64::MAX));
-        let numbers: Vec<u64> = hit.map(|(_, number)| *number).collect();
-        self.reroute(numbers);
+        if self.messages.between.is_some_and(|between| between.overlaps(&span)) {
+            self.reroute(self.messages.inside(span));
+        }
     }
 
     /// Routes everything again.

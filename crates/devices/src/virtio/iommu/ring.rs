@@ -4,12 +4,12 @@
 //! Invariants: the parts lie in guest RAM for as long as the ring is there; nothing that the driver writes leads out of them.
 //! `None` means that the driver has broken a rule after which the ring cannot be used.
 
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering, fence};
 
 use base::GuestMem;
 use virtio_bindings::bindings::virtio_ring::{VRING_AVAIL_F_NO_INTERRUPT, VRING_USED_F_NO_NOTIFY};
 use virtio_queue::{Queue, QueueT};
-use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, VolatileSlice};
+use vm_memory::{AtomicInteger, GuestAddress, GuestMemoryBackend, VolatileMemory, VolatileSlice};
 
 pub(super) use self::descriptors::{Descriptor, Descriptors};
 
@@ -30,7 +30,6 @@ const TAIL: usize = 2;
 
 /// A queue in use.
 pub(super) struct DirectRing<'m> {
-    mem: &'m GuestMem,
     descriptors: VolatileSlice<'m>,
     available: VolatileSlice<'m>,
     used: VolatileSlice<'m>,
@@ -48,12 +47,11 @@ impl<'m> DirectRing<'m> {
     /// The queue as its registers describe it, which keep it aligned; `None` when a part is not in one piece of guest RAM.
     pub(super) fn new(queue: &Queue, mem: &'m GuestMem) -> Option<DirectRing<'m>> {
         let size = usize::from(queue.size());
-        let part = |address, len| mem.get_slice(GuestAddress(address), len).ok();
+        let piece = |address, len| mem.get_slice(GuestAddress(address), len).ok();
         Some(DirectRing {
-            mem,
-            descriptors: part(queue.desc_table(), DESCRIPTOR * size)?,
-            available: part(queue.avail_ring(), HEAD + AVAILABLE * size + TAIL)?,
-            used: part(queue.used_ring(), HEAD + USED * size + TAIL)?,
+            descriptors: piece(queue.desc_table(), DESCRIPTOR * size)?,
+            available: piece(queue.avail_ring(), HEAD + AVAILABLE * size + TAIL)?,
+            used: piece(queue.used_ring(), HEAD + USED * size + TAIL)?,
             size: queue.size(),
             event_idx: queue.event_idx_enabled(),
             next_available: queue.next_avail(),
@@ -71,6 +69,7 @@ impl<'m> DirectRing<'m> {
     }
 
     /// The head of the next chain; `Some(None)` when none waits.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<Option<u16>> {
         match self.waiting()? {
             0 => Some(None),
@@ -79,6 +78,7 @@ impl<'m> DirectRing<'m> {
     }
 
     /// Takes the next chain, which [`DirectRing::waiting`] has told of: its head.
+    #[inline]
     fn take(&mut self) -> Option<u16> {
         let slot = usize::from(self.next_available & (self.size - 1));
         let head = load(&self.available, HEAD + AVAILABLE * slot, Ordering::Relaxed)?;
@@ -87,24 +87,27 @@ impl<'m> DirectRing<'m> {
     }
 
     /// The descriptors of the chain that begins at `head`.
+    #[inline]
     pub(super) fn chain(&self, head: u16) -> Descriptors<'m> {
-        Descriptors::new(self.mem, (self.descriptors, self.size), head)
+        Descriptors::new(self.descriptors, self.size, head)
     }
 
     /// Puts a chain into the used ring, `len` bytes of it written (T1).
+    #[inline]
     pub(super) fn give_back(&mut self, head: u16, len: u32) -> Option<()> {
         if head >= self.size {
             return None;
         }
         let at = HEAD + USED * usize::from(self.next_used & (self.size - 1));
-        self.used.store(u32::from(head).to_le(), at, Ordering::Relaxed).ok()?;
-        self.used.store(len.to_le(), at + 4, Ordering::Relaxed).ok()?;
+        part::<AtomicU32>(&self.used, at)?.store(u32::from(head).to_le(), Ordering::Relaxed);
+        part::<AtomicU32>(&self.used, at + 4)?.store(len.to_le(), Ordering::Relaxed);
         self.next_used = self.next_used.wrapping_add(1);
         self.untold = self.untold.wrapping_add(1);
         store(&self.used, INDEX, self.next_used, Ordering::Release)
     }
 
     /// Whether the driver wants an interrupt for what was given back, by either kind of suppression (T4).
+    #[inline]
     pub(super) fn interrupt_wanted(&mut self) -> Option<bool> {
         // The used index must be out before it is looked at what the driver waits for.
         fence(Ordering::SeqCst);
@@ -139,13 +142,22 @@ impl<'m> DirectRing<'m> {
     }
 }
 
+/// An integer of a part. With the order of the access known where it is made, each is an instruction or two; the memory crate's own
+/// loads and stores take the order as a value, in a call.
 #[inline]
-fn load(part: &VolatileSlice, at: usize, order: Ordering) -> Option<u16> {
-    part.load(at, order).map(u16::from_le).ok()
+fn part<'a, A: AtomicInteger>(part: &'a VolatileSlice, at: usize) -> Option<&'a A> {
+    part.get_atomic_ref(at).ok()
 }
 
-fn store(part: &VolatileSlice, at: usize, value: u16, order: Ordering) -> Option<()> {
-    part.store(value.to_le(), at, order).ok()
+#[inline]
+fn load(slice: &VolatileSlice, at: usize, order: Ordering) -> Option<u16> {
+    Some(u16::from_le(part::<AtomicU16>(slice, at)?.load(order)))
+}
+
+#[inline]
+fn store(slice: &VolatileSlice, at: usize, value: u16, order: Ordering) -> Option<()> {
+    part::<AtomicU16>(slice, at)?.store(value.to_le(), order);
+    Some(())
 }
 
 #[cfg(test)]

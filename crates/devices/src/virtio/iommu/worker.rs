@@ -16,6 +16,7 @@ use super::Core;
 use super::chain::Chain;
 use super::events::FaultSink;
 use super::poll::Window;
+use super::ram::Ram;
 use super::ring::DirectRing;
 use crate::virtio::thread::{Stop, Thread};
 use crate::virtio::{Activation, QueueHandle, VirtioInterrupt};
@@ -49,7 +50,7 @@ struct Parts {
 struct Worker<'m> {
     core: Arc<Mutex<Core>>,
     sink: Arc<FaultSink>,
-    mem: &'m GuestMem,
+    ram: Ram<'m>,
     interrupt: Arc<dyn VirtioInterrupt>,
     kick: EventFd,
     requests: DirectRing<'m>,
@@ -134,7 +135,7 @@ impl Parts {
         Some(Worker {
             core,
             sink,
-            mem,
+            ram: Ram::new(mem),
             interrupt,
             kick: requests.kick,
             requests: ring,
@@ -264,8 +265,8 @@ impl Worker<'_> {
                     return false;
                 }
             };
-            self.chain.load(self.requests.chain(head), self.mem);
-            let used = self.core.lock().answer(&self.chain, self.mem);
+            self.chain.load(self.requests.chain(head), &self.ram);
+            let used = self.core.lock().answer(&self.chain, &self.ram);
             if give_back(&mut self.requests, (head, used), (&*self.interrupt, REQUEST_QUEUE)).is_none() {
                 self.fail("cannot give a chain back");
                 return false;
@@ -292,7 +293,7 @@ impl Worker<'_> {
                 Events::None => None,
                 Events::Nowhere => return self.fail("the event ring does not lie in guest RAM"),
             };
-            let filled = ring.and_then(|ring| Some((fill(ring, self.mem, &fault.encode())?, ring)));
+            let filled = ring.and_then(|ring| Some((fill(ring, &self.ram, &fault.encode())?, ring)));
             match filled {
                 Some(((head, used), ring)) => {
                     if give_back(ring, (head, used), (&*self.interrupt, EVENT_QUEUE)).is_none() {
@@ -343,11 +344,11 @@ pub(super) fn serve_once(
 }
 
 /// Fills one event buffer; `None` when the driver left none. A buffer that is too small comes back unwritten (E4).
-fn fill(events: &mut DirectRing, mem: &GuestMem, bytes: &[u8; FAULT_SIZE]) -> Option<(u16, u32)> {
+fn fill(events: &mut DirectRing, ram: &Ram, bytes: &[u8; FAULT_SIZE]) -> Option<(u16, u32)> {
     let head = events.pop()??;
     let mut chain = Chain::new();
-    chain.load(events.chain(head), mem);
-    let fits = chain.request().is_some() && chain.has_room(FAULT_SIZE, mem) && chain.write(0, bytes, mem);
+    chain.load(events.chain(head), ram);
+    let fits = chain.request().is_some() && chain.has_room(FAULT_SIZE, ram) && chain.write(0, bytes, ram);
     Some((head, if fits { FAULT_SIZE as u32 } else { 0 }))
 }
 

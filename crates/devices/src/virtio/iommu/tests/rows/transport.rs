@@ -2,7 +2,7 @@ use virtio_iommu_spec::{Request, Status};
 
 use super::super::rig::*;
 use crate::virtio::testkit::SECOND;
-use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC};
+use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, VirtioDevice};
 
 #[test]
 fn t1_the_used_length_is_no_larger_than_what_was_written() {
@@ -43,22 +43,22 @@ fn t4_no_interrupt_comes_where_the_driver_wants_none() {
 }
 
 #[test]
-fn t5_a_request_may_be_split_at_any_byte_in_one_table_or_an_indirect_one() {
-    let mut rig = rig_with(ALL_FEATURES | F_INDIRECT_DESC);
+fn t5_a_request_may_be_split_at_any_byte_and_indirect_tables_are_not_offered() {
+    let mut rig = rig();
+    assert_eq!(
+        rig.device.features() & F_INDIRECT_DESC,
+        0,
+        "Linux makes a table for each request where it can"
+    );
     rig.attach(8, 1);
     let map = bytes(&Request::Map { domain: 1, virt_start: 0, virt_end: 0xfff, phys_start: 0, flags: 3 });
     for cut in 1..map.len() {
-        for indirect in [false, true] {
-            let queue = &mut rig.bench.queues[0];
-            let chain =
-                queue.chain().readable(&map[..cut]).readable(&map[cut..]).writable(1 + cut as u32 % 3);
-            let chain = chain.writable(4);
-            let chain = if indirect { chain.indirect() } else { chain };
-            let sent = chain.send();
-            queue.kick();
-            let used = queue.wait(SECOND).expect("an answer");
-            assert_eq!((used.len, &queue.reply(&sent, used).bytes[..4]), (4, &[0; 4][..]), "cut at {cut}");
-            assert_eq!(rig.unmap(1, 0, 0xfff), Status::Ok);
-        }
+        let queue = &mut rig.bench.queues[0];
+        let chain = queue.chain().readable(&map[..cut]).readable(&map[cut..]).writable(1 + cut as u32 % 3);
+        let sent = chain.writable(4).send();
+        queue.kick();
+        let used = queue.wait(SECOND).expect("an answer");
+        assert_eq!((used.len, &queue.reply(&sent, used).bytes[..4]), (4, &[0; 4][..]), "cut at {cut}");
+        assert_eq!(rig.unmap(1, 0, 0xfff), Status::Ok);
     }
 }
