@@ -106,7 +106,7 @@ pub fn all(arch: Arch, gic: Gic, long: bool) -> Vec<Scenario> {
     // Six boots, and the emulated host itself has died of a guest's panic: not by day.
     let kexec = if arch.takes_kernels_from_files() && long { kexec::all() } else { Vec::new() };
     let stress = [hostile::scenario(long || !arch.is_slow()), taken::scenario()].into_iter();
-    let stress = stress.chain(kills::all(long)).chain(reboots::all(long)).chain(kexec);
+    let stress = stress.chain(kills::all(arch, long)).chain(reboots::all(long)).chain(kexec);
     let emulated =
         emulated::all().into_iter().chain(wire::all()).chain([data::scenario(), revoke::scenario()]);
     let whole = common().into_iter().chain(emulated).chain(messages).chain(vfio::all(arch)).chain(stress);

@@ -2,6 +2,7 @@
 //! works, which the next scenario shows.
 
 use super::{Scenario, checks, left_behind};
+use crate::arch::Arch;
 use crate::disk::Disk;
 use crate::job::Strike;
 use crate::report::Report;
@@ -24,12 +25,11 @@ const MOMENTS: [(&str, Option<&str>); 4] =
 /// Killed while `rig death` drives the disk in the guest's place.
 const ORACLE: &str = "oracle";
 
-/// Each process at each moment. Guests that must first boot to the end take long: by day only those are killed under DMA
-/// whose death touches it, and under the oracle only the processes that can map.
-pub(super) fn all(long: bool) -> Vec<Scenario> {
+/// Each process at each moment; by day each of those that are worth a day's time on one architecture at least.
+pub(super) fn all(arch: Arch, long: bool) -> Vec<Scenario> {
     let moments = MOMENTS.into_iter().chain([(ORACLE, None)]);
     let each = moments.flat_map(|moment| VICTIMS.into_iter().map(move |victim| (victim, moment)));
-    let wanted = each.filter(|((victim, _), (moment, _))| long || by_day(victim, moment));
+    let wanted = each.filter(|((victim, _), (moment, _))| long || by_day(victim, moment).contains(&arch));
     wanted
         .map(|(victim, (moment, action))| match moment {
             ORACLE => under_the_oracle(victim),
@@ -38,13 +38,15 @@ pub(super) fn all(long: bool) -> Vec<Scenario> {
         .collect()
 }
 
-/// Whether a process's death at a moment is tried by day.
-fn by_day(victim: &str, moment: &str) -> bool {
-    match moment {
-        "start" | "boot" => true,
-        "dma" => victim != "rng",
-        ORACLE => matches!(victim, "main" | "island"),
-        _ => false,
+/// Where a process's death at a moment is tried by day. Guests that must first boot to the end take long: only those are killed
+/// under DMA whose death touches it, and under the oracle only the processes that can map.
+fn by_day(victim: &str, moment: &str) -> &'static [Arch] {
+    use Arch::{Aarch64, X86_64};
+    match (moment, victim) {
+        ("start", _) | ("dma" | ORACLE, "main") => &[X86_64],
+        ("boot", _) => &[Aarch64],
+        ("dma", "island" | "nvme") | (ORACLE, "island") => &[X86_64, Aarch64],
+        _ => &[],
     }
 }
 
