@@ -77,7 +77,7 @@ pub fn run(
     base::raise_memlock(plan.memlock).context("assigned devices lock guest memory")?;
     raise_open_files();
     hypervisor::install_signal_handler().context("install the handler that stops vCPUs")?;
-    let ram = GuestRam::new(&layout.ram())?;
+    let ram = GuestRam::new(&layout.ram())?.in_huge_pages();
     let vm = Arc::new(Vm::new(kvm, &board::vm_config(config, layout)).context("make the virtual machine")?);
     vm.add_ram(&ram).context("give the virtual machine its RAM")?;
     let cpus = u32::from(config.cpus);

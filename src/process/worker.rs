@@ -131,7 +131,7 @@ fn build_device(setup: &Setup, services: &Services, first: OwnedFd, rest: Vec<Ow
 }
 
 fn guest_ram(layout: &[Span], file: OwnedFd) -> Result<GuestRam> {
-    Ok(GuestRam::from_file(layout, File::from(file))?)
+    Ok(GuestRam::from_file(layout, File::from(file))?.in_huge_pages())
 }
 
 /// An error that crosses a tube as a number.
