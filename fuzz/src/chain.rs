@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arbitrary::{Result, Unstructured};
 use base::GuestMem;
 use devices::virtio::testkit::{Bench, RawDesc, ram};
-use devices::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, VirtioDevice};
+use devices::virtio::{F_EVENT_IDX, VirtioDevice};
 use suites::world::{FEATURES, Memory, Rules, World};
 use vm_memory::{Bytes, GuestAddress};
 
@@ -38,7 +38,6 @@ fn play(stage: &mut Stage, input: &mut Unstructured) -> Result<()> {
     let options: u8 = input.arbitrary()?;
     let mut features = FEATURES;
     features |= if options & 1 != 0 { F_EVENT_IDX } else { 0 };
-    features |= if options & 2 != 0 { F_INDIRECT_DESC } else { 0 };
     let mut bench = Bench::new(stage.mem.clone(), &stage.world.device, features);
     for _ in 0..input.int_in_range(0..=24u8)? {
         let desc = descriptor(input)?;

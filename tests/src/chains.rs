@@ -1,5 +1,5 @@
-//! Malformed chains through the real queue: split, indirect, short, long, looping, out of memory, in the wrong order, with
-//! rings that lie. Each ends in a used buffer or in NEEDS_RESET within a second, the device stops within a second, and
+//! Malformed chains through the real queue: split, with tables of their own, short, long, looping, out of memory, in the wrong
+//! order, with rings that lie. Each ends in a used buffer or in NEEDS_RESET within a second, the device stops within a second, and
 //! nothing that was not asked for has happened.
 
 mod shape;
@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use devices::virtio::testkit::{Bench, SECOND, ram};
-use devices::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, VirtioDevice};
+use devices::virtio::{F_EVENT_IDX, VirtioDevice};
 use virtio_iommu_spec::{MAX_REQUEST_SIZE, Request, encode};
 
 use crate::world::{FEATURES, Memory, PAGE, Rules, World};
@@ -72,7 +72,7 @@ pub fn bytes(request: &Request) -> Vec<u8> {
 
 fn one(shape: Shape, random: &mut Random, memory: &Memory, report: &mut Report) -> Result<(), String> {
     let mut world = World::new(&Rules::plain(), memory);
-    let mut features = FEATURES | F_INDIRECT_DESC;
+    let mut features = FEATURES;
     if random.once_in(2) {
         features |= F_EVENT_IDX;
     }

@@ -162,19 +162,13 @@ fn pieces(driver: &mut Driver) -> Result<usize> {
     let endpoint = driver.oracle.endpoints.first().map_or(0, |endpoint| endpoint.id);
     let (page, ram) = (driver.oracle.granule, driver.base);
     let mut count = 0;
-    for indirect in [false, true] {
-        for (read, write) in [(1, 1), (3, 2), (5, 4), (17, 1), (72, 64)] {
-            let mut asked = Vec::new();
-            let requests =
-                [attach(DOMAIN, endpoint, 0, 0), map(page, 2 * page - 1, ram, RW), unmap(0, u64::MAX)];
-            for request in &requests {
-                asked.push(driver.ask_in_pieces(request, (read, write), indirect));
-            }
-            count += asked.len();
-            driver.finish(asked)?;
-        }
+    for sizes in [(1, 1), (3, 2), (5, 4), (17, 1), (72, 64)] {
+        let requests = [attach(DOMAIN, endpoint, 0, 0), map(page, 2 * page - 1, ram, RW), unmap(0, u64::MAX)];
+        let asked: Vec<_> = requests.iter().map(|request| driver.ask_in_pieces(request, sizes)).collect();
+        count += asked.len();
+        driver.finish(asked)?;
     }
-    let probe = driver.ask_in_pieces(&Request::Probe { endpoint }, (7, 16), false);
+    let probe = driver.ask_in_pieces(&Request::Probe { endpoint }, (7, 16));
     driver.finish(vec![probe])?;
     driver.settle(&Request::Detach { domain: DOMAIN, endpoint })?;
     Ok(count + 2)

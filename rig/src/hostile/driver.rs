@@ -18,9 +18,8 @@ use super::transport::{
 
 /// The device does not take so long for anything.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-/// VIRTIO_F_VERSION_1, indirect descriptors, and all that the device has of its own.
+/// VIRTIO_F_VERSION_1, and all that the device has of its own.
 const FEATURES: u64 = 1 << 32
-    | 1 << 28
     | Features::INPUT_RANGE
     | Features::DOMAIN_RANGE
     | Features::MAP_UNMAP
@@ -154,12 +153,11 @@ impl Driver {
     }
 
     /// The same, answered by the books, in pieces of at most these bytes.
-    pub fn ask_in_pieces(&mut self, request: &Request, (read, write): (usize, u32), indirect: bool) -> Asked {
+    pub fn ask_in_pieces(&mut self, request: &Request, (read, write): (usize, u32)) -> Asked {
         let expected = self.oracle.answer(request);
         let tail = self.tail_of(request);
         let chain = self.requests.chain().readable_in_pieces(&bytes(request), read);
-        let chain = chain.writable_in_pieces((tail + TAIL_SIZE) as u32, write);
-        let sent = if indirect { chain.indirect().send() } else { chain.send() };
+        let sent = chain.writable_in_pieces((tail + TAIL_SIZE) as u32, write).send();
         Asked { sent, expected: Some(expected), tail, what: format!("{request:x?} in pieces") }
     }
 

@@ -10,8 +10,8 @@ use virtio_iommu_spec::{Request, TAIL_SIZE};
 use super::driver::{Asked, Driver};
 use super::memory;
 
-/// Requests in the ring at most: each takes one or two of its 256 descriptors.
-const BATCH: u64 = 120;
+/// Requests in the ring at most: each takes two or three of its 256 descriptors, and a few in pieces take eight.
+const BATCH: u64 = 80;
 /// Requests from one line of progress to the next.
 const STEP: u64 = 10_000;
 /// Batches between two under `bypass`, and requests in one: while it is on, each endpoint that leaves its domain has all of
@@ -80,8 +80,8 @@ fn ask(driver: &mut Driver, random: &mut Random) -> Asked {
         }
         1 => driver.ask_nothing(&bytes(&request), random.below(TAIL_SIZE as u64) as u32),
         2 => {
-            let pieces = (4 + random.below(40) as usize, 16 + random.below(200) as u32);
-            driver.ask_in_pieces(&request, pieces, true)
+            let pieces = (24 + random.below(40) as usize, 128 + random.below(200) as u32);
+            driver.ask_in_pieces(&request, pieces)
         }
         _ => driver.ask(&request),
     }

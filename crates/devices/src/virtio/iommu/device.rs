@@ -24,8 +24,7 @@ use crate::irq::MsiController;
 use crate::virtio::{ActivateError, Activation, Dma, DmaView, VirtioDevice};
 
 const NAME: &str = "virtio-iommu";
-/// A request takes two descriptors: so many can wait as in a queue of 256 with indirect tables.
-const QUEUE_SIZES: [u16; 2] = [512, 64];
+const QUEUE_SIZES: [u16; 2] = [256, 64];
 /// Room for 21 regions; more when an endpoint has more.
 const PROBE_SIZE: usize = 512;
 

@@ -27,8 +27,8 @@ impl<'m> Ram<'m> {
     #[inline]
     pub(super) fn slice(&self, address: GuestAddress, len: usize) -> Option<VolatileSlice<'m>> {
         if let Some((first, region)) = self.last.get()
-            && let Some(offset) = address.0.checked_sub(first)
-            && let Ok(slice) = region.subslice(usize::try_from(offset).ok()?, len)
+            && let Some(offset) = distance(first, address)
+            && let Ok(slice) = region.subslice(offset, len)
         {
             return Some(slice);
         }
@@ -41,8 +41,14 @@ impl<'m> Ram<'m> {
         let first = region.start_addr();
         let whole = self.mem.get_slice(first, usize::try_from(region.len()).ok()?).ok()?;
         self.last.set(Some((first.0, whole)));
-        whole.subslice(usize::try_from(address.0.checked_sub(first.0)?).ok()?, len).ok()
+        whole.subslice(distance(first.0, address)?, len).ok()
     }
+}
+
+/// Bytes from `first` to `address`.
+#[inline]
+fn distance(first: u64, address: GuestAddress) -> Option<usize> {
+    address.0.checked_sub(first)?.try_into().ok()
 }
 
 #[cfg(test)]
