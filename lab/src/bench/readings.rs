@@ -90,6 +90,8 @@ pub struct Life {
     pub counted: BTreeMap<String, Counted>,
     /// Resident memory of its processes without shared memory, in KiB.
     pub own_kib: Option<u64>,
+    /// Guest RAM that the host has in huge pages, in MiB, as often as it was looked at.
+    pub huge_mib: Vec<u64>,
     /// What went wrong.
     pub failures: Vec<String>,
 }
@@ -154,6 +156,7 @@ impl Life {
             "domain" => self.domain = Some(rest.to_owned()),
             "beside" => self.beside = serde_json::from_str(rest).ok(),
             "own-kib" => self.own_kib = rest.split(' ').next().and_then(|kib| kib.parse().ok()),
+            "huge-mib" => self.huge_mib.extend(rest.parse::<u64>()),
             "fail" => self.failures.push(rest.to_owned()),
             "span" => {
                 if let Some((name, counted)) = counted(rest) {

@@ -247,6 +247,9 @@ impl Lives<'_> {
             self.of_lives("resident memory less guest RAM", "MiB", Target::AtMost(40.0), |name| {
                 Some(self.life(name)?.own_kib? as f64 / 1024.0)
             }),
+            self.of_lives("guest RAM in huge pages of the host", "MiB", Target::None, |name| {
+                self.life(name)?.huge_mib.iter().min().map(|least| *least as f64)
+            }),
         ]
     }
 }

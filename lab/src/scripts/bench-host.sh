@@ -30,6 +30,22 @@ own_kib() {
         awk '/^[0-9a-f]+-[0-9a-f]+ / { ram = $6 ~ /memfd:/ } $1 == "Rss:" && !ram { sum += $2 } END { print sum + 0 }'
 }
 
+# Guest RAM that is mapped in huge pages, in MiB: of the process that has most of it.
+huge_mib() {
+    for process in $pids; do
+        awk '/^[0-9a-f]+-[0-9a-f]+ / { ram = $6 ~ /memfd:/ } $1 == "ShmemPmdMapped:" && ram { sum += $2 } END { print int(sum / 1024) }' \
+            "$process/smaps"
+    done | sort -n | tail -n 1
+}
+
+# even_memory: guests come one after the other, and what the one leaves behind is in the way of the next one's huge pages. So
+# memory is brought together before each, and nothing else does it while they run.
+even_memory() {
+    echo 1 >/proc/sys/vm/compact_memory
+    echo always >/sys/kernel/mm/transparent_hugepage/shmem_enabled
+    echo 4294967295 >/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
+}
+
 find_tasks() {
     pids=$(members "$1")
     tasks=
@@ -75,6 +91,7 @@ live() {
     shift 2
     rm -f /run/life-done
     make_ways
+    even_memory
     tell life "$name"
     pids=
     tasks=
@@ -103,8 +120,8 @@ follow() {
             "LAB end "*)
                 tell span "$what" $before $(counters)
                 case "$what" in
-                    idle) tell own-kib "$(own_kib)" ;;
-                    maps) finish_floor ;;
+                    idle) tell own-kib "$(own_kib)"; tell huge-mib "$(huge_mib)" ;;
+                    maps) tell huge-mib "$(huge_mib)"; finish_floor ;;
                 esac
                 ;;
             "LAB result "* | "LAB domain "* | "LAB fail "*) tell "${line#LAB }" ;;

@@ -18,21 +18,39 @@ const STRIDE: u64 = 97;
 
 /// In pages of 4 KiB that lie scattered, so that each is a mapping of its own for whoever stands behind an IOMMU.
 pub fn small() -> Result<HostMemory> {
-    // A kernel without the file has no huge pages to keep out.
-    drop(fs::write(SWITCH, "never"));
-    touched(&ram()?, STRIDE)
+    let make = || touched(&ram()?, STRIDE);
+    // A kernel without the switch has no huge pages to keep out.
+    switched("never", make)?.map_or_else(make, Ok)
 }
 
 /// In pages of 2 MiB; `None` when not all of it came in such pages.
 pub fn huge() -> Result<Option<HostMemory>> {
-    if fs::write(SWITCH, "advise").is_err() {
-        return Ok(None);
-    }
-    let ram = ram()?;
-    ram.advise_huge_pages().context("asking for huge pages")?;
-    let memory = touched(&ram, 1)?;
+    let made = switched("advise", || {
+        let ram = ram()?;
+        ram.advise_huge_pages().context("asking for huge pages")?;
+        touched(&ram, 1)
+    })?;
+    let Some(memory) = made else { return Ok(None) };
     let maps = fs::read_to_string("/proc/self/smaps").context("reading /proc/self/smaps")?;
     Ok((huge_kib(&maps) * 1024 >= LARGE).then_some(memory))
+}
+
+/// What `make` makes while the switch says `word`; `None` where there is no switch. It is the whole machine's, and guests may be
+/// running on it: afterwards it says what it said before.
+fn switched<T>(word: &str, make: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+    let Ok(before) = fs::read_to_string(SWITCH) else { return Ok(None) };
+    if fs::write(SWITCH, word).is_err() {
+        return Ok(None);
+    }
+    let made = make();
+    let before = chosen(&before).context("the switch of huge pages says nothing")?;
+    fs::write(SWITCH, before).context("setting the switch of huge pages back")?;
+    made.map(Some)
+}
+
+/// The word in brackets: what a switch of the kernel is at.
+fn chosen(switch: &str) -> Option<&str> {
+    Some(switch.split_once('[')?.1.split_once(']')?.0)
 }
 
 fn ram() -> Result<GuestRam> {

@@ -6,12 +6,13 @@ const MAPS: &str = r#"{"clock_ns":40,"map":[{"p50":9,"p99":20}],"unmap":[{"p50":
 fn a_console_becomes_readings() {
     let console = format!(
         "noise\n@bench beside {MAPS}\n@bench life qemu-1\r\n@bench up 345\n@bench span idle 1 2 3 4 11 22 33 44\n\
-         @bench own-kib 9000 3\n@bench beside {MAPS}\n@bench result maps {MAPS}\n@bench died\n@bench up 1\n@bench life mixvm-1\n@bench fail no disk\n\
+         @bench own-kib 9000 3\n@bench huge-mib 512\n@bench huge-mib \n@bench huge-mib 510\n@bench beside {MAPS}\n@bench result maps {MAPS}\n@bench died\n@bench up 1\n@bench life mixvm-1\n@bench fail no disk\n\
          @bench result exits {{\"access\":[{{\"p50\":7,\"p99\":8}}]}}\n@bench beside {MAPS}\n@bench died\n"
     );
     let readings = Readings::read(&console);
     let qemu = &readings.lives["qemu-1"];
     assert_eq!((qemu.up, qemu.own_kib), (Some(3.45), Some(9000)));
+    assert_eq!(qemu.huge_mib, [512, 510]);
     assert_eq!(qemu.counted["idle"], Counted { exits: 10, ticks: 20, worker_ticks: 30, switches: 40 });
     assert_eq!(qemu.maps.as_ref().unwrap().map[0].p50, 9);
     assert_eq!(readings.lives["mixvm-1"].failures, ["no disk"]);

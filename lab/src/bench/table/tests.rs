@@ -31,6 +31,7 @@ fn life(map: u64, rate: f64, up: f64) -> Life {
         ]),
         exits: Some(Exits { access: vec![Percentiles { p50: map / 4, p99: map }] }),
         own_kib: Some(30 << 10),
+        huge_mib: vec![512, 480],
         ..Life::default()
     }
 }
@@ -74,6 +75,7 @@ fn each_row_takes_its_own_values() {
     assert_eq!(value(&row(&rows, "answered in the exit").mixvm), Some(5.0));
     assert_eq!(value(&row(&rows, "start").mixvm), Some(3.0), "the median of the lives that are alike");
     assert_eq!(value(&row(&rows, "resident").mixvm), Some(30.0));
+    assert_eq!(value(&row(&rows, "in huge pages of the host").mixvm), Some(480.0), "the least");
     let left = row(&rows, "part of the reads");
     assert_eq!(
         (value(&left.qemu), value(&left.mixvm)),
