@@ -89,7 +89,7 @@ impl GuestRam {
         Ok(())
     }
 
-    /// This RAM with that advice, as other monitors give it; where the kernel has no huge pages it is as good without.
+    /// This RAM with that advice; where the kernel has no huge pages it is as good without.
     pub fn in_huge_pages(self) -> GuestRam {
         if let Err(error) = self.advise_huge_pages() {
             log::debug!("guest RAM is not advised to be in huge pages: {error}");

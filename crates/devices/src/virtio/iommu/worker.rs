@@ -24,8 +24,9 @@ use crate::virtio::{Activation, QueueHandle, VirtioInterrupt};
 const STOP: u64 = 0;
 const REQUESTS: u64 = 1;
 const FAULTS: u64 = 2;
-/// Looks at the ring between two looks at the clock.
-const LOOKS: u32 = 32;
+/// Looks at the ring between two looks at the clock, which on an emulated Arm processor takes the emulator's big lock, for which
+/// the guest's disk waits. So many take up to 25 µs with a pause in each, a small part of the shortest time that is looked for.
+const LOOKS: u32 = 512;
 /// Requests found by looking between two questions whether somebody else wants the processor.
 const FINDS: u32 = 256;
 
