@@ -7,7 +7,7 @@
 use std::sync::atomic::{Ordering, fence};
 
 use virtio_iommu_spec::MAX_REQUEST_SIZE;
-use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
+use vm_memory::GuestAddress;
 
 use super::ram::Ram;
 use super::ring::{Descriptor, Descriptors};
@@ -47,7 +47,7 @@ impl Chain {
         }
         let room = &mut self.request[self.request_len..MAX_REQUEST_SIZE];
         let len = room.len().min(descriptor.len as usize);
-        if read(ram, descriptor.address, &mut room[..len]) {
+        if ram.read(descriptor.address, &mut room[..len]) {
             self.request_len += len;
         } else {
             self.malformed = true;
@@ -67,7 +67,7 @@ impl Chain {
                 break;
             }
             let part = left.min(u64::from(*size));
-            if part > 0 && !is_ram(ram, *address, part as usize) {
+            if part > 0 && !ram.has(*address, part as usize) {
                 return false;
             }
             left -= part;
@@ -86,7 +86,7 @@ impl Chain {
             }
             let (part, after) = rest.split_at(rest.len().min(size - skip));
             let Some(place) = address.0.checked_add(skip as u64) else { return false };
-            if !write(ram, GuestAddress(place), part) {
+            if !ram.write(GuestAddress(place), part) {
                 return false;
             }
             (skip, rest) = (0, after);
@@ -98,24 +98,4 @@ impl Chain {
         fence(Ordering::Release);
         rest.is_empty()
     }
-}
-
-// What lies in one piece of RAM, as nearly everything does, needs one look-up; what does not is put together.
-
-fn read(ram: &Ram, address: GuestAddress, bytes: &mut [u8]) -> bool {
-    match ram.slice(address, bytes.len()) {
-        Some(slice) => slice.copy_to(bytes) == bytes.len(),
-        None => ram.mem().read_slice(bytes, address).is_ok(),
-    }
-}
-
-fn write(ram: &Ram, address: GuestAddress, bytes: &[u8]) -> bool {
-    match ram.slice(address, bytes.len()) {
-        Some(slice) => slice.write_slice(bytes, 0).is_ok(),
-        None => ram.mem().write_slice(bytes, address).is_ok(),
-    }
-}
-
-fn is_ram(ram: &Ram, address: GuestAddress, len: usize) -> bool {
-    ram.slice(address, len).is_some() || ram.mem().check_range(address, len)
 }

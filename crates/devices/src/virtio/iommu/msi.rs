@@ -52,8 +52,6 @@ pub(super) struct Messages {
     entries: BTreeMap<u64, Entry>,
     /// Addresses of programmed messages, each with the number of its entry.
     addresses: BTreeSet<(u64, u64)>,
-    /// From the first of them to the last; nearly every mapping lies elsewhere, and is told so by this alone.
-    between: Option<Span>,
     next: u64,
     failures: Rarely,
 }
@@ -75,13 +73,7 @@ impl Messages {
     fn forget(&mut self, message: Option<MsiMessage>, number: u64) {
         if let Some(message) = message {
             self.addresses.remove(&(message.address, number));
-            self.measure();
         }
-    }
-
-    fn measure(&mut self) {
-        let ends = self.addresses.first().zip(self.addresses.last());
-        self.between = ends.and_then(|(first, last)| Span::new(first.0, last.0));
     }
 
     /// Books a new message, or none; the entry is not routed yet.
@@ -90,9 +82,14 @@ impl Messages {
         self.forget(before, number);
         if let Some(message) = message {
             self.addresses.insert((message.address, number));
-            self.measure();
         }
         self.entries.get_mut(&number)
+    }
+
+    /// Whether `span` is somewhere between the addresses. Nearly every mapping lies elsewhere, and the ends alone tell it so.
+    fn may_hit(&self, span: Span) -> bool {
+        let ends = self.addresses.first().zip(self.addresses.last());
+        ends.is_some_and(|(first, last)| first.0 <= span.last() && span.start() <= last.0)
     }
 
     /// Numbers of the entries whose messages go to an address in `span`.
@@ -146,7 +143,7 @@ impl Core {
 
     /// Routes again what goes to an address in `span`: mappings there came or went.
     pub(super) fn reroute_span(&mut self, span: Span) {
-        if self.messages.between.is_some_and(|between| between.overlaps(&span)) {
+        if self.messages.may_hit(span) {
             self.reroute(self.messages.inside(span));
         }
     }

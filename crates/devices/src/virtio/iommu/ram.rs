@@ -1,9 +1,11 @@
 //! Guest RAM, looked up where something was found last: a driver's requests lie close together.
+//!
+//! What lies in one piece, as nearly everything does, needs one look-up; what does not is put together.
 
 use std::cell::Cell;
 
 use base::GuestMem;
-use vm_memory::{GuestAddress, GuestMemoryBackend, GuestMemoryRegion, VolatileSlice};
+use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryRegion, VolatileSlice};
 
 /// Guest RAM, and one of its regions.
 pub(super) struct Ram<'m> {
@@ -18,14 +20,30 @@ impl<'m> Ram<'m> {
         Ram { mem, last: Cell::new(None) }
     }
 
-    /// What lies in more than one piece is put together by looking it up here.
-    pub(super) fn mem(&self) -> &'m GuestMem {
-        self.mem
+    /// Whether all of `len` bytes at `address` are RAM.
+    pub(super) fn has(&self, address: GuestAddress, len: usize) -> bool {
+        self.slice(address, len).is_some() || self.mem.check_range(address, len)
+    }
+
+    /// Fills `bytes` from `address` on; whether all of it could be read.
+    pub(super) fn read(&self, address: GuestAddress, bytes: &mut [u8]) -> bool {
+        match self.slice(address, bytes.len()) {
+            Some(slice) => slice.copy_to(bytes) == bytes.len(),
+            None => self.mem.read_slice(bytes, address).is_ok(),
+        }
+    }
+
+    /// Writes `bytes` to `address`; whether all of it could be written.
+    pub(super) fn write(&self, address: GuestAddress, bytes: &[u8]) -> bool {
+        match self.slice(address, bytes.len()) {
+            Some(slice) => slice.write_slice(bytes, 0).is_ok(),
+            None => self.mem.write_slice(bytes, address).is_ok(),
+        }
     }
 
     /// `len` bytes at `address`; `None` when they are not in one piece of RAM.
     #[inline]
-    pub(super) fn slice(&self, address: GuestAddress, len: usize) -> Option<VolatileSlice<'m>> {
+    fn slice(&self, address: GuestAddress, len: usize) -> Option<VolatileSlice<'m>> {
         if let Some((first, region)) = self.last.get()
             && let Some(offset) = distance(first, address)
             && let Ok(slice) = region.subslice(offset, len)
