@@ -5,6 +5,8 @@
 . /bin/bench-turns.sh
 
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
+# Huge pages are made before guests run, not while they do.
+echo 4294967295 >/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
 
 tell() { echo "@bench $*"; }
 
@@ -38,12 +40,11 @@ huge_mib() {
     done | sort -n | tail -n 1
 }
 
-# even_memory: guests come one after the other, and what the one leaves behind is in the way of the next one's huge pages. So
-# memory is brought together before each, and nothing else does it while they run.
+# even_memory: guests come one after the other, and what the one leaves behind is in the way of the next one's huge pages: memory
+# that lies scattered, and the switch, where a floor was killed that had it.
 even_memory() {
     echo 1 >/proc/sys/vm/compact_memory
     echo always >/sys/kernel/mm/transparent_hugepage/shmem_enabled
-    echo 4294967295 >/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
 }
 
 find_tasks() {
