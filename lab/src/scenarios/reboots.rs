@@ -11,9 +11,10 @@ const MANY: u32 = 20;
 /// What the scenarios' names begin with.
 const NAME: &str = "again-";
 /// Open files and KiB that the host may have more, or less to give, after the last life than after the first: its own caches,
-/// and counters that are kept by processor. The kernel tells its open files in steps of 32 for each of two processors.
+/// and counters that are kept by processor. The kernel tells its open files in steps of 32 for each of two processors; fifteen
+/// lives in a row differed by 0.1 MiB of memory.
 const FILES: u64 = 64;
-const HOST_KIB: u64 = 16 << 10;
+const HOST_KIB: u64 = 4 << 10;
 
 pub(super) fn all(long: bool) -> Vec<Scenario> {
     (1..=if long { MANY } else { FEW }).map(scenario).collect()
@@ -29,14 +30,17 @@ pub(super) fn across(lives: &[(&str, &Report)]) -> Option<(String, Vec<String>)>
         report.samples.iter().map(|sample| Sample { moment: moment.to_owned(), ..sample.clone() }).collect()
     };
     let mut failures = growth::growth(&[at(first, "first"), at(last, "last")].concat());
-    let mut bounded = |what: &str, before: Option<u64>, after: Option<u64>, slack: u64| match (before, after)
-    {
-        (Some(before), Some(after)) if after <= before.saturating_add(slack) => {}
-        _ => failures.push(format!("{what} became {after:?}, was {before:?}")),
+    let mut bounded = |what: &str, seen: Option<(u64, u64)>, may: fn((u64, u64)) -> bool| match seen {
+        Some(seen) if may(seen) => {}
+        Some((first, last)) => {
+            failures.push(format!("{what}: {first} after the first life, {last} after the last"))
+        }
+        None => failures.push(format!("{what}: not told")),
     };
-    bounded("the host's open files", first.host_files, last.host_files, FILES);
-    // The other way round: what it has to give must not become less.
-    bounded("memory of the host", last.host_memory_kib, first.host_memory_kib, HOST_KIB);
+    let files = first.host_files.zip(last.host_files);
+    bounded("open files of the host", files, |(first, last)| last <= first.saturating_add(FILES));
+    let kib = first.host_memory_kib.zip(last.host_memory_kib);
+    bounded("KiB that the host has to give", kib, |(first, last)| first <= last.saturating_add(HOST_KIB));
     let figures = |report: &Report| {
         let one = |it: &Sample| format!("{} {} files {} KiB", it.role, it.descriptors, it.memory_kib);
         let held: Vec<_> = report.samples.iter().map(one).collect();
