@@ -95,7 +95,6 @@ pub fn bench(choices: Choices, wish: &Wish, ui: &mut Ui) -> Result<Verdict> {
         steps,
         cpus: Some(wish.host_cpus),
         idle: wish.host_idle,
-        undisturbed: true,
         peer: peer.as_ref().map(|peer| peer.folder.clone()),
         ..Job::default()
     };

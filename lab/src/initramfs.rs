@@ -19,6 +19,7 @@ use crate::root::Entry;
 
 const COMMON: &str = include_str!("scripts/common.sh");
 const HOST_LIBRARY: &str = include_str!("scripts/host.sh");
+const HOST_COMMAND: &str = include_str!("scripts/command.sh");
 const HOST_CONTROL: &str = include_str!("scripts/control.sh");
 const HOST_STRESS: &str = include_str!("scripts/stress.sh");
 const HOST_WIRE: &str = include_str!("scripts/wire.sh");
@@ -58,6 +59,7 @@ pub fn host(arch: Arch, packages: &Packages, with_modules: bool, folder: &Path) 
         ("init", HOST_INIT),
         ("lib/common.sh", COMMON),
         ("lib/host.sh", HOST_LIBRARY),
+        ("lib/command.sh", HOST_COMMAND),
         ("lib/control.sh", HOST_CONTROL),
         ("lib/stress.sh", HOST_STRESS),
         ("lib/wire.sh", HOST_WIRE),

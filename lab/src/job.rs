@@ -79,8 +79,6 @@ pub struct Job {
     pub cpus: Option<u32>,
     /// What they do without work.
     pub idle: Idle,
-    /// The steps measure time: the host's own script looks at them seldom, because each look takes a processor for 20 ms.
-    pub undisturbed: bool,
     /// A root file system with another monitor in it, for a comparison.
     pub peer: Option<PathBuf>,
 }
@@ -97,9 +95,6 @@ impl Job {
             ));
         }
         text.push_str("mark assigned-all\n");
-        if self.undisturbed {
-            text.push_str("NEWLINE_POLL=3000000\n");
-        }
         for (at, step) in self.steps.iter().enumerate() {
             text.push_str(&self.step(at, step, pattern_mib));
             text.push('\n');

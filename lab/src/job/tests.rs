@@ -1,4 +1,6 @@
-//! The shell text of jobs.
+//! The shell text of jobs, and how a program of the lab host is run.
+
+mod command;
 
 use std::process::Command;
 
@@ -68,12 +70,4 @@ fn every_job_is_valid_shell() {
     ];
     let output = Command::new("sh").args(["-n", "-c", &job(steps).script(32)]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-#[test]
-fn steps_that_measure_are_looked_at_seldom() {
-    for undisturbed in [false, true] {
-        let text = Job { undisturbed, ..job(vec![Step::Guest(guest())]) }.script(32);
-        assert_eq!(text.contains("\nNEWLINE_POLL=3000000\n"), undisturbed);
-    }
 }

@@ -4,6 +4,7 @@
 export PATH=/bin
 . /lib/common.sh
 . /lib/host.sh
+. /lib/command.sh
 . /lib/control.sh
 . /lib/stress.sh
 . /lib/wire.sh

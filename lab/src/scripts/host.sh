@@ -1,8 +1,5 @@
 # What a job in the lab host is made of. Results go to /lab/out/NAME/, progress to the console as "@lab" lines.
 
-# Microseconds between two looks at a step that runs.
-NEWLINE_POLL=300000
-
 mark() { echo "@lab $*"; }
 now() { cut -d. -f1 /proc/uptime; }
 fact() { echo "$*" >>"$out/facts"; }
@@ -90,7 +87,7 @@ watch_guest() {
             beat=$time
             mark waiting "$name" $((time - heard))
         fi
-        usleep $NEWLINE_POLL
+        usleep 300000
     done
     relay
     return 0
@@ -233,15 +230,4 @@ guest() {
     keep "$@"
     finish
     mark guest-end "$name" exit "$(cat /run/exit)"
-}
-
-# command_step NAME LIMIT SHELL_TEXT: runs anything in the lab host for at most LIMIT seconds.
-command_step() {
-    name=$1
-    begin || return 0
-    mark step "$name"
-    guest_once $(($2 + 30)) timeout "$2" sh -c "$3" || fact stalled 1
-    fact exit "$(cat /run/exit)"
-    finish
-    mark step-end "$name"
 }

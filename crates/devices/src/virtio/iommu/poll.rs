@@ -41,8 +41,8 @@ const TRY: u32 = 16;
 /// the time that it takes to spread threads over processors, are a large part of a moment and a small one of this.
 const JUDGED: Duration = Duration::from_millis(50);
 /// For so long the worker does not look after it has had to share its processor: the first time, and twice as long each time in a
-/// row, up to the most.
-const PAUSE: Duration = JUDGED;
+/// row, up to the most. The first is no longer than the errand that it makes room for.
+const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the user wants.
