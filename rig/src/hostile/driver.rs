@@ -7,7 +7,8 @@ use base::GuestRam;
 use devices::virtio::testkit::{DriverQueue, Sent, Used};
 use suites::chains::bytes;
 use virtio_iommu_spec::{
-    EVENT_QUEUE, FAULT_SIZE, Features, Property, REQUEST_QUEUE, Request, Status, TAIL_SIZE, properties,
+    EVENT_QUEUE, FAULT_SIZE, Features, MAX_REQUEST_SIZE, Property, REQUEST_QUEUE, Request, Status, TAIL_SIZE,
+    properties,
 };
 
 use super::memory;
@@ -184,6 +185,11 @@ impl Driver {
         let mut sent = chain.send();
         sent.writable.clear();
         Asked { sent, expected: None, tail: 0, what: format!("{parts:x?}") }
+    }
+
+    /// Descriptors that a chain takes at most whose pieces have so many bytes.
+    pub fn longest_chain(&self, read: usize, write: usize) -> usize {
+        MAX_REQUEST_SIZE.div_ceil(read) + (self.probe_size as usize + TAIL_SIZE).div_ceil(write)
     }
 
     fn tail_of(&self, request: &Request) -> usize {

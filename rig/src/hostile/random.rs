@@ -1,6 +1,7 @@
 //! Random requests, many in the ring at a time.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use anyhow::{Context, Result};
 use suites::Random;
@@ -10,8 +11,11 @@ use virtio_iommu_spec::{Request, TAIL_SIZE};
 use super::driver::{Asked, Driver};
 use super::memory;
 
-/// Requests in the ring at most: each takes two or three of its 256 descriptors, and a few in pieces take eight.
-const BATCH: u64 = 80;
+/// Requests in the ring at most.
+const BATCH: u64 = 120;
+/// Bytes of the pieces that a request and its answer come in.
+const READ_PIECES: RangeInclusive<u64> = 1..=40;
+const WRITE_PIECES: RangeInclusive<u64> = 8..=207;
 /// Requests from one line of progress to the next.
 const STEP: u64 = 10_000;
 /// Batches between two under `bypass`, and requests in one: while it is on, each endpoint that leaves its domain has all of
@@ -53,9 +57,9 @@ pub fn run(driver: &mut Driver, seed: u64, count: u64) -> Result<Tally> {
         let most = if bypass { BYPASS_BATCH } else { BATCH };
         let size = (1 + random.below(most)).min(count - tally.requests);
         driver.requests.rewind();
-        let asked: Vec<Asked> = (0..size).map(|_| ask(driver, &mut random)).collect();
+        let asked = batch(driver, &mut random, size);
         let steps = tally.requests / STEP;
-        tally.requests += size;
+        tally.requests += asked.len() as u64;
         if tally.requests / STEP > steps {
             println!("{} random requests", tally.requests);
         }
@@ -70,6 +74,16 @@ pub fn run(driver: &mut Driver, seed: u64, count: u64) -> Result<Tally> {
     Ok(tally)
 }
 
+/// So many requests, or as many as the ring surely has room for.
+fn batch(driver: &mut Driver, random: &mut Random, size: u64) -> Vec<Asked> {
+    let longest = driver.longest_chain(*READ_PIECES.start() as usize, *WRITE_PIECES.start() as usize);
+    let mut asked = Vec::new();
+    while (asked.len() as u64) < size && driver.requests.room() >= longest {
+        asked.push(ask(driver, random));
+    }
+    asked
+}
+
 fn ask(driver: &mut Driver, random: &mut Random) -> Asked {
     let request = request(driver, random);
     match random.below(16) {
@@ -80,7 +94,7 @@ fn ask(driver: &mut Driver, random: &mut Random) -> Asked {
         }
         1 => driver.ask_nothing(&bytes(&request), random.below(TAIL_SIZE as u64) as u32),
         2 => {
-            let pieces = (24 + random.below(40) as usize, 128 + random.below(200) as u32);
+            let pieces = (within(random, READ_PIECES) as usize, within(random, WRITE_PIECES) as u32);
             driver.ask_in_pieces(&request, pieces)
         }
         _ => driver.ask(&request),
@@ -108,6 +122,10 @@ fn request(driver: &Driver, random: &mut Random) -> Request {
             Request::Map { domain, virt_start, virt_end, phys_start: target(driver, random), flags }
         }
     }
+}
+
+fn within(random: &mut Random, range: RangeInclusive<u64>) -> u64 {
+    range.start() + random.below(range.end() - range.start() + 1)
 }
 
 /// Zero, or now and then a bit.

@@ -106,6 +106,11 @@ impl DriverQueue {
         ChainBuilder { queue: self, parts: Vec::new(), indirect: false }
     }
 
+    /// Descriptors that no chain holds: the next one may have as many parts.
+    pub fn room(&self) -> usize {
+        self.free.len()
+    }
+
     /// Takes `len` bytes of the buffer area, aligned to 16, filled with 0xa5.
     pub fn buffer(&mut self, len: u32) -> u64 {
         if self.out.is_empty() && self.cursor + u64::from(len) > self.limit {
