@@ -21,6 +21,8 @@ mod lab;
 mod modules;
 mod packages;
 mod paths;
+#[cfg(test)]
+mod played;
 mod qemu;
 mod report;
 mod root;

@@ -1,11 +1,9 @@
 //! The turns of a guest and the floor beside it, as the host's script has them taken: here in another shell, with programs that
 //! write down what they do in place of measuring.
 
-use std::fs;
-use std::process::Command;
-
 use super::failures;
 use super::readings::{Life, Maps, Readings};
+use crate::played::play;
 
 /// Guest and floor do three runs each. `FLOOR` is the floor's program, `GUEST` the guest's.
 const PLAY: &str = r#"
@@ -36,24 +34,17 @@ did over
 const FIGURES: &str = r#"runs 1 2 3; echo '{"figures":"'"$*"'"}'"#;
 
 /// What was done and told, in its order.
-fn play(test: &str, floor: &str, guest: &str) -> Vec<String> {
-    let folder = std::env::temp_dir().join(format!("mixvm-turns-{}-{test}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("turns.sh"), include_str!("../scripts/bench-turns.sh")).unwrap();
+fn turns(test: &str, floor: &str, guest: &str) -> Vec<String> {
     let script = PLAY.replace("FLOOR", floor).replace("GUEST", guest);
-    // Who waits for a turn that never comes is ended.
-    let mut command = Command::new("timeout");
-    command.args(["20", "bash", "-c", &script]).env("folder", &folder);
-    let output = command.output().unwrap();
-    let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-    fs::remove_dir_all(&folder).unwrap();
-    assert!(output.status.success(), "{output:?}\n{log}");
+    let played = play(test, ("turns.sh", include_str!("../scripts/bench-turns.sh")), &script, &[]);
+    let log = played.kept("log");
+    assert!(played.output.status.success(), "{:?}\n{log}", played.output);
     log.lines().map(str::to_owned).collect()
 }
 
 #[test]
 fn each_run_of_the_guest_has_one_of_the_floor_right_after_it() {
-    let log = play("all", FIGURES, "runs 1 2 3; echo LAB end maps");
+    let log = turns("all", FIGURES, "runs 1 2 3; echo LAB end maps");
     assert_eq!(log[..6], ["guest 1", "floor 1", "guest 2", "floor 2", "guest 3", "floor 3"]);
     let told = &log[6];
     assert!(told.starts_with("tell beside {") && told.contains("--device 0000:02:00.0 --runs 3"), "{told}");
@@ -63,24 +54,28 @@ fn each_run_of_the_guest_has_one_of_the_floor_right_after_it() {
 #[test]
 fn a_guest_goes_on_without_a_floor_that_failed() {
     let failed = "runs 1; echo FAILED: no memory; exit 1";
-    let log = play("failed", failed, "runs 1 2 3; echo LAB end maps");
+    let log = turns("failed", failed, "runs 1 2 3; echo LAB end maps");
     let told = "tell fail the floor beside life ended: FAILED: no memory";
     // The second turn finds it out: the floor's first run is still done.
     assert_eq!(log, ["guest 1", "floor 1", told, "guest 2", "guest 3", "over"]);
-    let log = play("dead", "exit 1", "runs 1 2; echo LAB end maps");
+    let log = turns("dead", "exit 1", "runs 1 2; echo LAB end maps");
     assert_eq!(log, ["tell fail the floor beside life ended: it said nothing", "guest 1", "guest 2", "over"]);
 }
 
 #[test]
 fn a_floor_ends_with_its_guest() {
-    assert_eq!(play("died", FIGURES, "runs 1 2; exit 1"), ["guest 1", "floor 1", "guest 2", "over"]);
-    let failed = play("gave-up", FIGURES, "runs 1; echo LAB end maps");
+    assert_eq!(turns("died", FIGURES, "runs 1 2; exit 1"), ["guest 1", "floor 1", "guest 2", "over"]);
+    let failed = turns("gave-up", FIGURES, "runs 1; echo LAB end maps");
     assert_eq!(
         failed,
         ["guest 1", "floor 1", "over"],
         "a guest that failed has no floor's figures beside it"
     );
-    assert_eq!(play("none", FIGURES, "echo LAB end maps; runs"), ["over"], "without turns there is no floor");
+    assert_eq!(
+        turns("none", FIGURES, "echo LAB end maps; runs"),
+        ["over"],
+        "without turns there is no floor"
+    );
 }
 
 #[test]
