@@ -12,7 +12,7 @@ const MANY: u32 = 20;
 const NAME: &str = "again-";
 /// Open files and KiB that the host may have more, or less to give, after the last life than after the first: its own caches,
 /// and counters that are kept by processor. The kernel tells its open files in steps of 32 for each of two processors; fifteen
-/// lives in a row differed by 0.1 MiB of memory.
+/// lives in a row differed by 0.1 MiB of memory on x86_64, fourteen by 1.1 on aarch64.
 const FILES: u64 = 64;
 const HOST_KIB: u64 = 4 << 10;
 

@@ -4,6 +4,8 @@
 
 # Seconds between two words that a step still runs.
 STILL_RUNS=10
+# Seconds that a program has left once it was asked to end; nobody else ends it, as long as the clock strikes.
+KILL_AFTER=30
 # Where what is said goes on its way.
 heard=/run/heard
 
@@ -28,7 +30,7 @@ run_aloud() {
     : >"$heard/console"
     exec 9<>"$heard/said"
     (
-        timeout "$1" sh -c "$2" </dev/null 2>"$heard/stderr"
+        timeout -k $KILL_AFTER "$1" sh -c "$2" </dev/null 2>"$heard/stderr"
         echo "@lab-ended $?"
     ) >&9 9>&- &
     (while sleep $STILL_RUNS; do echo "@lab-runs"; done) >&9 9>&- &

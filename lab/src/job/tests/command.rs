@@ -12,6 +12,7 @@ finish() { echo finished; }
 mark() { echo "@lab $*"; }
 fact() { echo "fact $*"; }
 sleep() { TICK; }
+KILL_AFTER=1
 command_step it "$1" "$2"
 "#;
 /// A clock that does not strike.
@@ -68,4 +69,10 @@ fn a_program_that_is_silent_is_said_to_run_on_and_its_half_line_stays_whole() {
         "{:?}",
         step.told
     );
+}
+
+#[test]
+fn a_program_that_does_not_heed_its_limit_is_killed() {
+    let step = step("deaf", QUIET, "1", "trap '' TERM; echo deaf; while :; do :; done");
+    assert_eq!(step.told, ["@lab step it", "@l2 deaf", "fact exit 137", "finished", "@lab step-end it"]);
 }
